@@ -1,0 +1,72 @@
+"""Is this argument in its allowed range?
+
+Each check returns the value it was given, or raises ``ValueError`` with the argument's name, its value and
+what is allowed. Evidence that is merely too thin is not a wrong argument: methods answer that with
+``NotEstimable``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from math import isfinite
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def share(name: str, value: float) -> float:
+    """A number strictly between 0 and 1: a level, a quantile's rank, a power.
+
+    >>> share("alpha", 0.05)
+    0.05
+    """
+    if not 0.0 < value < 1.0:
+        raise ValueError(f"{name} must be in (0, 1), got {value!r}")
+    return value
+
+
+def positive(name: str, value: float) -> float:
+    """A finite number above 0.
+
+    >>> positive("n_star", 5000)
+    5000
+    """
+    if not (isfinite(value) and value > 0.0):
+        raise ValueError(f"{name} must be finite and > 0, got {value!r}")
+    return value
+
+
+def nonnegative(name: str, value: float) -> float:
+    """A finite number of at least 0: a count, a standard error, a variance.
+
+    >>> nonnegative("n", 0)
+    0
+    """
+    if not (isfinite(value) and value >= 0.0):
+        raise ValueError(f"{name} must be finite and >= 0, got {value!r}")
+    return value
+
+
+def finite(name: str, value: float) -> float:
+    """A number that is neither infinite nor NaN.
+
+    >>> finite("estimate", -0.5)
+    -0.5
+    """
+    if not isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    return value
+
+
+def one_of(name: str, value: T, known: Collection[T]) -> T:
+    """One of the known values; the refusal lists them, and the nearest when both are words.
+
+    >>> one_of("sides", 2, (1, 2))
+    2
+    """
+    if value in known:
+        return value
+    near = get_close_matches(str(value), [str(each) for each in known], n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{name} must be one of {', '.join(repr(each) for each in known)}, got {value!r}{hint}")
