@@ -1,0 +1,1 @@
+"""The model backends: what they are and what they speak."""

@@ -1,0 +1,1 @@
+"""Judges evidence: differences, intervals that may be looked at at any time, health checks, plans."""

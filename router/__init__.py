@@ -1,0 +1,1 @@
+"""How requests are routed, recorded and reported."""

@@ -1,0 +1,133 @@
+"""What may an operator configure?
+
+The types of the configuration file, with their defaults. Reading a file into them, and saying where it is
+wrong, is `router.config_file`'s.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+
+class Duration(float):
+    """Seconds; written as a number of seconds or as text such as ``250ms``, ``2s``, ``5m``, ``1h``, ``7d``."""
+
+
+class Size(int):
+    """Bytes; written as a number of bytes or as text such as ``64KiB``, ``10MB``, ``1GiB``."""
+
+
+class Backend(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model server: one address or several that serve the same model."""
+
+    url: str | tuple[str, ...]
+    timeout: Duration = Duration(30)
+    connect_timeout: Duration = Duration(1)
+    first_byte_timeout: Duration | None = None
+    max_connections: int = 256
+    max_waiting: int = 1024
+    wait_timeout: Duration = Duration(1)
+    idle_timeout: Duration = Duration(55)
+    set_aside: Duration = Duration(10)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses, one or several."""
+        return (self.url,) if isinstance(self.url, str) else self.url
+
+
+class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A path prefix, who serves it, and the experiment that splits it while that runs."""
+
+    path: str
+    backend: str
+    experiment: str | None = None
+    repeatable: bool = False
+
+
+class UnitSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One place where the unit of randomisation may be found; exactly one field is given."""
+
+    header: str | None = None
+    cookie: str | None = None
+    json: str | None = None
+    query: str | None = None
+
+
+class UnitCookie(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The cookie that a request without a unit is given, so that its next one has one."""
+
+    name: str
+    max_age: Duration = Duration(365 * 86400)
+    secure: bool = False
+
+
+class Variant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One arm of an experiment."""
+
+    backend: str
+    weight: float
+
+
+class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An outcome that is posted back, and which way is better."""
+
+    name: str
+    kind: Literal["binary", "mean"]
+    goal: Literal["increase", "decrease"] = "increase"
+    per: Literal["outcome", "request"] = "outcome"
+    margin: float | None = None
+    guardrail: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class Analysis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an experiment is judged; fixed before it starts."""
+
+    alpha: float = 0.05
+    planned_units: int | None = None
+    tuning_units: int = 10_000
+
+
+class Experiment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is randomised, into what, by which policy, and judged by which metrics."""
+
+    unit: tuple[UnitSource, ...]
+    variants: dict[str, Variant]
+    control: str
+    policy: dict[str, Any] = field(default_factory=lambda: {"kind": "split"})
+    metrics: tuple[Metric, ...] = ()
+    salt: str | None = None
+    cookie: UnitCookie | None = None
+    attribution: Duration = Duration(7 * 86400)
+    expose_variant: bool = False
+    running: bool = True
+    analysis: Analysis = Analysis()
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client may ask of a worker; each has a safe default."""
+
+    header_bytes: Size = Size(32 * 1024)
+    headers: int = 100
+    url_bytes: Size = Size(8 * 1024)
+    body_bytes: Size = Size(4 * 1024**3)
+    json_prefix: Size = Size(64 * 1024)
+    header_timeout: Duration = Duration(10)
+    body_timeout: Duration = Duration(30)
+    idle_timeout: Duration = Duration(75)
+    pipelined: int = 64
+    outcome_bytes: Size = Size(4 * 1024**2)
+    outcome_items: int = 10_000
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole configuration."""
+
+    backends: dict[str, Backend]
+    routes: tuple[Route, ...]
+    experiments: dict[str, Experiment] = {}
+    limits: Limits = Limits()
