@@ -1,0 +1,295 @@
+"""What is known of an experiment, in sums small enough to keep and exact enough to merge?
+
+Two forms. ``Moments`` are count, means and centred co-moments of rows (one row a unit). ``BucketSums`` are a
+metric's sums by unit bucket: since a unit always falls into the same bucket, the variance between buckets
+is a unit-clustered variance, at a memory that grows neither with units nor with requests. Integers stay
+integers. An epoch is a time of constant weights, and nothing here mixes two of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import sqrt
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from policies.statistics.arguments import nonnegative
+
+# Differences this small beside what was subtracted are rounding, not variation.
+ROUNDING: Final = 8 * float(np.finfo(np.float64).eps)
+
+Numbers = NDArray[np.int64] | NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Count, means (k,) and centred co-moments (k, k) of k quantities over ``count`` rows.
+
+    ``comoments[i][j]`` is the sum over rows of (x_i - mean_i)(x_j - mean_j). Centred moments do not cancel
+    under a large offset, as raw sums of squares do; they merge exactly (Chan, Golub & LeVeque 1979).
+    """
+
+    count: int
+    mean: tuple[float, ...]
+    comoments: tuple[tuple[float, ...], ...]
+
+    @staticmethod
+    def empty(width: int = 1) -> Moments:
+        """The moments of no rows of ``width`` quantities: the neutral element of ``merge``."""
+        return Moments(0, (0.0,) * width, ((0.0,) * width,) * width)
+
+    @staticmethod
+    def from_values(values: ArrayLike) -> Moments:
+        """From rows (n,) or (n, k), in two passes with the correction for the mean's own rounding.
+
+        >>> Moments.from_values([1.0, 2.0, 4.0]).variance()
+        2.333333333333333
+        """
+        rows = np.asarray(values, dtype=np.float64)
+        rows = rows[:, None] if rows.ndim == 1 else rows
+        if rows.ndim != 2:
+            raise ValueError(f"values must have the shape (n,) or (n, k), got {rows.shape}")
+        count, width = rows.shape
+        if count == 0:
+            return Moments.empty(width)
+        rough = rows.mean(axis=0)
+        centred = np.where(rows.max(axis=0) == rows.min(axis=0), 0.0, rows - rough)
+        slip = centred.mean(axis=0)
+        products = centred.T @ centred - count * np.outer(slip, slip)
+        return Moments(count, tuple((rough + slip).tolist()), _rows(products))
+
+    @staticmethod
+    def from_sums(n: int, sums: Sequence[float], cross_products: Sequence[Sequence[float]]) -> Moments:
+        """From raw sums (k,) and raw cross products (k, k), centred in exact rational arithmetic.
+
+        The subtraction that cancels in floating point is exact here; what the given sums have already lost
+        stays lost, so a variance below the rounding of floating-point sums is none. Raises ValueError for a negative count or shapes that do not fit.
+
+        >>> Moments.from_sums(3, (7,), ((21,),)).variance()
+        2.3333333333333335
+        """
+        width = len(sums)
+        if n < 0:
+            raise ValueError(f"n must be >= 0, got {n!r}")
+        if len(cross_products) != width or any(len(row) != width for row in cross_products):
+            raise ValueError(f"cross_products must have the shape ({width}, {width})")
+        if n == 0:
+            return Moments.empty(width)
+        total = [_exact(value) for value in sums]
+        centred = tuple(
+            tuple(_centred(cross_products[i][j], total[i] * total[j] / n) for j in range(width))
+            for i in range(width)
+        )
+        return Moments(n, tuple(float(value / n) for value in total), centred)
+
+    @staticmethod
+    def from_successes(successes: int, trials: int) -> Moments:
+        """Of ``trials`` outcomes of which ``successes`` are 1 and the rest 0.
+
+        >>> Moments.from_successes(1, 4).mean
+        (0.25,)
+        """
+        if not 0 <= successes <= trials:
+            raise ValueError(f"successes must be in 0..{trials}, got {successes!r}")
+        return Moments.from_sums(trials, (successes,), ((successes,),))
+
+    @property
+    def width(self) -> int:
+        """How many quantities a row has."""
+        return len(self.mean)
+
+    def merge(self, other: Moments) -> Moments:
+        """The moments of both sets of rows together: associative and order-free up to rounding.
+
+        >>> Moments.from_values([1.0, 2.0]).merge(Moments.from_values([4.0])).mean
+        (2.333333333333333,)
+        """
+        if self.width != other.width:
+            raise ValueError(f"cannot merge moments of {self.width} and {other.width} quantities")
+        count = self.count + other.count
+        if self.count == 0 or other.count == 0:
+            return other if self.count == 0 else self
+        delta = [b - a for a, b in zip(self.mean, other.mean, strict=True)]
+        mean = tuple(a + d * (other.count / count) for a, d in zip(self.mean, delta, strict=True))
+        weight = self.count * (other.count / count)
+        k = range(self.width)
+        products = tuple(
+            tuple(self.comoments[i][j] + other.comoments[i][j] + delta[i] * delta[j] * weight for j in k)
+            for i in k
+        )
+        return Moments(count, mean, products)
+
+    def variance(self, i: int = 0) -> float:
+        """The sample variance (n - 1 below) of quantity i; NaN for fewer than two rows."""
+        return self.covariance(i, i)
+
+    def covariance(self, i: int, j: int) -> float:
+        """The sample covariance (n - 1 below) of quantities i and j; NaN for fewer than two rows."""
+        if self.count < 2:
+            return float("nan")
+        value = self.comoments[i][j] / (self.count - 1)
+        return max(value, 0.0) if i == j else value
+
+    def deviation(self, i: int = 0) -> float:
+        """The sample standard deviation of quantity i; NaN for fewer than two rows."""
+        return sqrt(self.variance(i))
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSums:
+    """A metric's sums by unit bucket, in one epoch and variant: both (B,), int64 kept as int64.
+
+    ``denominator`` counts outcomes (or requests), ``numerator`` sums their values.
+    """
+
+    denominator: Numbers
+    numerator: Numbers
+
+    def __post_init__(self) -> None:
+        if self.denominator.ndim != 1 or self.denominator.shape != self.numerator.shape:
+            shapes = f"{self.denominator.shape} and {self.numerator.shape}"
+            raise ValueError(f"denominator and numerator must share one shape (B,), got {shapes}")
+
+    @staticmethod
+    def empty(buckets: int) -> BucketSums:
+        """No outcome in any bucket: the neutral element of ``merge``."""
+        return BucketSums(np.zeros(buckets, np.int64), np.zeros(buckets, np.int64))
+
+    def merge(self, other: BucketSums) -> BucketSums:
+        """The sums of both, bucket by bucket; only within one epoch and variant is that a fair comparison."""
+        if self.denominator.shape != other.denominator.shape:
+            raise ValueError(f"cannot merge {self.denominator.size} and {other.denominator.size} buckets")
+        return BucketSums(
+            np.add(self.denominator, other.denominator), np.add(self.numerator, other.numerator)
+        )
+
+    @property
+    def clusters(self) -> int:
+        """How many buckets hold anything: the number of independent clusters."""
+        return int(np.count_nonzero(self.denominator))
+
+    @property
+    def mean(self) -> float:
+        """Sum of values over sum of counts, in the metric's unit; NaN when nothing was counted."""
+        total = float(self.denominator.sum())
+        return float(self.numerator.sum()) / total if total else float("nan")
+
+    def influence(self) -> NDArray[np.float64]:
+        """Each bucket's first-order pull on the mean, (B,): their squares sum to its clustered variance.
+
+        ``sqrt(M / (M-1)) (num_b - R den_b) / sum den`` over the M buckets that hold anything. Buckets
+        without a unit carry no information, so they are not counted: with few units M is the number of
+        units, and the factor is that of a small sample. Zeros for fewer than two clusters.
+        Source: Taylor linearisation; Deng, Knoblich & Lu (2018).
+        """
+        clusters = self.clusters
+        if clusters < 2:
+            return np.zeros(self.denominator.shape)
+        expected = self.mean * self.denominator
+        residual = self.numerator - expected
+        residual = np.where(np.abs(residual) <= ROUNDING * np.abs(expected), 0.0, residual)
+        factor = sqrt(clusters / (clusters - 1)) / float(self.denominator.sum())
+        return np.multiply(residual, factor, dtype=np.float64)
+
+    def variance_of_mean(self) -> float:
+        """The clustered variance of ``mean``; NaN for fewer than two clusters.
+
+        >>> BucketSums(np.array([2, 2, 2, 2]), np.array([0, 1, 1, 2])).variance_of_mean()
+        0.041666666666666664
+        """
+        if self.clusters < 2:
+            return float("nan")
+        return float(np.square(self.influence()).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class VariantEvidence:
+    """What one variant did in one epoch; arrays are by unit bucket (B,) unless said otherwise.
+
+    ``units`` is the number of distinct units, counted by a bitmap of hashed positions (linear counting:
+    Whang, Vander-Zanden & Taylor 1990); ``units_variance`` is that count's variance given the true one, 0
+    when it is exact. Histograms are (G, K): G groups of buckets (bucket modulo G) by K latency cells.
+    ``immature_requests`` are younger than the attribution window: their outcomes may still come.
+    """
+
+    requests: NDArray[np.int64]
+    errors: NDArray[np.int64]
+    first_byte: NDArray[np.float64]
+    last_byte: NDArray[np.float64]
+    units: float
+    units_variance: float
+    first_byte_histogram: NDArray[np.int64]
+    last_byte_histogram: NDArray[np.int64]
+    outcomes: Mapping[str, BucketSums]
+    immature_requests: int
+
+    def __post_init__(self) -> None:
+        nonnegative("units", self.units)
+        nonnegative("units_variance", self.units_variance)
+        nonnegative("immature_requests", self.immature_requests)
+        for name in ("errors", "first_byte", "last_byte"):
+            if getattr(self, name).shape != self.requests.shape:
+                raise ValueError(f"{name} must have the shape {self.requests.shape} of requests")
+        for name, sums in self.outcomes.items():
+            if sums.denominator.shape != self.requests.shape:
+                raise ValueError(f"outcomes {name!r} must have the shape {self.requests.shape} of requests")
+        if self.first_byte_histogram.shape != self.last_byte_histogram.shape:
+            raise ValueError("both latency histograms must have the same shape (G, K)")
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEvidence:
+    """A time of constant weights: ``started`` and ``ended`` in unix seconds, ``ended`` None while it runs.
+
+    ``weights`` are those in force in this epoch; a paused variant's is 0. ``variants`` may lack one that was
+    added later or had no traffic.
+    """
+
+    number: int
+    started: float
+    ended: float | None
+    weights: Mapping[str, float]
+    variants: Mapping[str, VariantEvidence]
+
+    def __post_init__(self) -> None:
+        for name, weight in self.weights.items():
+            nonnegative(f"epoch {self.number}: weight of {name!r}", weight)
+        unknown = sorted(set(self.variants) - set(self.weights))
+        if unknown:
+            raise ValueError(f"epoch {self.number}: evidence of variants without a weight: {unknown}")
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentEvidence:
+    """All epochs of one experiment, in order, and which variant the others are compared with."""
+
+    experiment: str
+    control: str
+    epochs: tuple[EpochEvidence, ...]
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """All variants that ever had a weight, control first, then in the order of their appearance."""
+        seen = dict.fromkeys(name for epoch in self.epochs for name in epoch.weights)
+        seen.pop(self.control, None)
+        return (self.control, *seen)
+
+
+def _exact(value: float) -> Fraction:
+    """Any number, numpy's included, as the exact fraction it is."""
+    return Fraction(value.item() if isinstance(value, np.generic) else value)
+
+
+def _centred(product: float, expected: Fraction) -> float:
+    """A raw cross product less what the means explain of it; 0 where only the product's rounding is left."""
+    difference = float(_exact(product) - expected)
+    exact = isinstance(product, (int, np.integer))
+    return 0.0 if not exact and abs(difference) <= ROUNDING * abs(product) else difference
+
+
+def _rows(matrix: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in matrix.tolist())

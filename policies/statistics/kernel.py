@@ -1,0 +1,126 @@
+"""How do an estimate and its standard error become an interval and a p-value that agree?
+
+Every method ends here, so that an interval leaves out zero exactly when its p-value is below 1 - level.
+Quantiles and tails are taken by survival functions: a z of 30 still has its p-value.
+"""
+
+from __future__ import annotations
+
+from math import inf, isfinite, sqrt
+
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+from policies.statistics.arguments import one_of, share
+from policies.statistics.evidence import Moments
+from policies.statistics.result import Estimate, NotEstimable
+
+Detail = tuple[str, float | tuple[float, ...] | str]
+
+
+def critical(alpha: float, df: float = inf, sides: int = 2) -> float:
+    """The quantile that a two-sided (or one-sided) test at alpha compares its statistic with.
+
+    Student's t with ``df`` degrees of freedom, the normal for ``inf``.
+
+    >>> round(critical(0.05), 6), round(critical(0.05, df=10), 6), round(critical(0.05, sides=1), 6)
+    (1.959964, 2.228139, 1.644854)
+    """
+    tail = share("alpha", alpha) / one_of("sides", sides, (1, 2))
+    return -float(ndtri(tail)) if df == inf else -float(stdtrit(df, tail))
+
+
+def upper_tail(statistic: float, df: float = inf) -> float:
+    """P(Z > statistic): one-sided p-value, exact far into the tail.
+
+    >>> f"{upper_tail(30.0):.3g}"
+    '4.91e-198'
+    """
+    return float(ndtr(-statistic)) if df == inf else float(stdtr(df, -statistic))
+
+
+def two_sided(statistic: float, df: float = inf) -> float:
+    """P(|Z| > |statistic|): two-sided p-value, exact far into the tail.
+
+    >>> round(two_sided(1.959964), 6)
+    0.05
+    """
+    return min(1.0, 2.0 * upper_tail(abs(statistic), df))
+
+
+def oriented(sign: int, value: float) -> float:
+    """The value with "better" upwards: negated for a metric whose goal is to decrease.
+
+    The one place where direction is dealt with: what follows knows only that more is better.
+
+    >>> oriented(-1, 0.2)
+    -0.2
+    """
+    return one_of("sign", sign, (1, -1)) * value
+
+
+def wald(
+    method: str,
+    estimate: float,
+    variance: float,
+    alpha: float,
+    *,
+    df: float = inf,
+    assumptions: tuple[str, ...] = (),
+    details: tuple[Detail, ...] = (),
+) -> Estimate | NotEstimable:
+    """Estimate +- critical value x standard error, and the p-value of the same statistic against zero.
+
+    ``variance`` is the estimate's, in the metric's unit squared. Not estimable when either number is not
+    finite or the variance is zero: certainty from a sample is a sign of too little data, not of a result.
+
+    >>> wald("example", 3.0, 1.0, 0.05).p_value  # doctest: +ELLIPSIS
+    0.0026997...
+    """
+    share("alpha", alpha)
+    if not (isfinite(estimate) and isfinite(variance)):
+        return NotEstimable(method, "the estimate or its variance is not finite")
+    if variance <= 0.0:
+        return NotEstimable(method, "zero variance")
+    error = sqrt(variance)
+    width = critical(alpha, df) * error
+    statistic = ("df", df) if isfinite(df) else ("z", estimate / error)
+    return Estimate(
+        method=method,
+        estimate=estimate,
+        standard_error=error,
+        low=estimate - width,
+        high=estimate + width,
+        level=1.0 - alpha,
+        p_value=two_sided(estimate / error, df),
+        assumptions=assumptions,
+        details=(statistic, ("statistic", estimate / error), *details),
+    )
+
+
+def welch_df(variance_a: float, df_a: float, variance_b: float, df_b: float) -> float:
+    """Welch-Satterthwaite degrees of freedom of the sum of two variances of means.
+
+    Each variance is s**2 / n; its own degrees of freedom are n - 1. Source: Welch (1947).
+
+    >>> round(welch_df(1.0, 10, 1.0, 10), 6)
+    20.0
+    """
+    total = variance_a + variance_b
+    if total <= 0.0:
+        return inf
+    share_a = variance_a / total  # as shares, so that tiny variances do not underflow when squared
+    return 1.0 / (share_a**2 / df_a + (1.0 - share_a) ** 2 / df_b)
+
+
+def two_samples(method: str, a: Moments, b: Moments, least: int = 2) -> NotEstimable | None:
+    """Why control ``a`` and treatment ``b`` cannot be compared by their means, or None if they can.
+
+    >>> two_samples("welch", Moments.empty(), Moments.empty()).reason
+    'the control is empty'
+    """
+    for name, sample in (("control", a), ("treatment", b)):
+        if sample.count == 0:
+            return NotEstimable(method, f"the {name} is empty")
+        if sample.count < least:
+            return NotEstimable(method, f"the {name} has {sample.count} row(s), {least} are needed")
+    return None
