@@ -1,0 +1,74 @@
+"""How does an outcome get counted, exactly once however often it is posted?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from redis.asyncio import Redis
+
+from router.store import keys
+from router.store.client import seam
+from router.store.script import Script
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """A value to count for the epoch, variant and bucket that a decision was made in.
+
+    Two outcomes of one experiment with the same ``dedupe`` (16 bytes) are the same outcome: the first counts,
+    and the others do not for ``ttl_seconds``. ``value`` is finite; 0 or 1 where ``kind`` is binary.
+    """
+
+    experiment: str
+    epoch: int
+    variant: str
+    bucket: int
+    dedupe: bytes
+    metric: str
+    kind: Literal["binary", "mean"]
+    value: float
+    ttl_seconds: int
+
+
+_script = Script("outcomes")
+_encode = msgspec.json.Encoder().encode
+
+
+async def add(redis: Redis, outcomes: Sequence[Outcome]) -> list[bool]:
+    """Count outcomes, all or none; for each whether it was counted (True) or had been before (False).
+
+    One script for each experiment, all in one transaction and one round trip. After `StoreUnavailable` it is
+    unknown whether they were counted: add the same again, and each is counted once in all.
+    """
+    if not outcomes:
+        return []
+    places: dict[str, list[int]] = {}
+    for place, outcome in enumerate(outcomes):
+        places.setdefault(outcome.experiment, []).append(place)
+    calls = [_call(name, [outcomes[place] for place in chosen]) for name, chosen in places.items()]
+
+    with seam():
+        replies = await _script.run_each(redis, calls)
+
+    counted = [False] * len(outcomes)
+    for chosen, reply in zip(places.values(), replies, strict=True):
+        for place, new in zip(chosen, reply, strict=True):
+            counted[place] = new == 1
+    return counted
+
+
+def _call(experiment: str, outcomes: Sequence[Outcome]) -> tuple[list[str | bytes], list[bytes]]:
+    """The script's keys and arguments: see its own head."""
+    series: dict[tuple[int, str, str, str], int] = {}
+    items = []
+    for outcome in outcomes:
+        identity = (outcome.epoch, outcome.variant, outcome.metric, outcome.kind)
+        index = series.setdefault(identity, len(series))
+        items.append((index, outcome.bucket, outcome.value, outcome.ttl_seconds))
+    names: list[str | bytes] = [keys.dedupe(experiment, outcome.dedupe) for outcome in outcomes]
+    for epoch, variant, metric, kind in series:
+        names.append(keys.outcomes(experiment, epoch, variant, metric, kind, "count"))
+        names.append(keys.outcomes(experiment, epoch, variant, metric, kind, "sum"))
+    return names, [_encode(items)]

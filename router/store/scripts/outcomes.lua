@@ -1,0 +1,54 @@
+-- Counts the outcomes of one experiment that were not counted before.
+-- KEYS: each outcome's identity; then for each series (an epoch's, variant's and metric's): count, sum.
+-- ARGV: the outcomes as JSON: [series from 0, bucket, value, seconds for which its identity is kept].
+-- Returns for each outcome 1 when it was counted now, 0 when it was already.
+
+-- One BITFIELD takes many additions; Lua's stack bounds how many.
+local MOST = 4000
+
+local items = cjson.decode(ARGV[1])
+local replies, counts, sums = {}, {}, {}
+
+for place, item in ipairs(items) do
+  local series, bucket = item[1], item[2]
+  if redis.call('SET', KEYS[place], '', 'NX', 'EX', item[4]) then
+    replies[place] = 1
+    if not counts[series] then
+      counts[series], sums[series] = {}, {}
+    end
+    counts[series][bucket] = (counts[series][bucket] or 0) + 1
+    sums[series][bucket] = (sums[series][bucket] or 0) + item[3]
+  else
+    replies[place] = 0
+  end
+end
+
+for series, by_bucket in pairs(counts) do
+  local key = KEYS[#items + 1 + 2 * series]
+  local operations, size = {}, 0
+  for bucket, count in pairs(by_bucket) do
+    operations[size + 1] = 'INCRBY'
+    operations[size + 2] = 'i64'
+    operations[size + 3] = '#' .. bucket
+    operations[size + 4] = count
+    size = size + 4
+    if size >= MOST then
+      redis.call('BITFIELD', key, unpack(operations))
+      operations, size = {}, 0
+    end
+  end
+  if size > 0 then
+    redis.call('BITFIELD', key, unpack(operations))
+  end
+end
+
+-- Sums are doubles: an increment as text (HINCRBYFLOAT) drops what is below 1e-17.
+for series, by_bucket in pairs(sums) do
+  local key = KEYS[#items + 2 + 2 * series]
+  for bucket, value in pairs(by_bucket) do
+    local old = redis.call('GETRANGE', key, bucket * 8, bucket * 8 + 7)
+    local sum = #old == 8 and struct.unpack('>d', old) or 0
+    redis.call('SETRANGE', key, bucket * 8, struct.pack('>d', sum + value))
+  end
+end
+return replies

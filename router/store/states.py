@@ -1,0 +1,98 @@
+"""How do the planes agree on one state, and on which epochs there have been?"""
+
+from __future__ import annotations
+
+from secrets import token_bytes
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from router.errors import ConfigurationError, TurnoutError
+from router.state import Epoch, State, decode_state, encode_state
+from router.store import keys
+from router.store.client import seam
+from router.store.script import Script
+
+_commit = Script("commit")
+_encode_epoch = msgspec.json.Encoder().encode
+_decode_epoch = msgspec.json.Decoder(Epoch).decode
+
+
+class EpochConflict(TurnoutError):
+    """An epoch's number was given before, to another allocation."""
+
+    status = 409
+
+
+async def read(redis: Redis) -> State | None:
+    """The state last committed; None before the first."""
+    with seam():
+        document: Any = await redis.hget(keys.STATE, "document")
+    if document is None:
+        return None
+    try:
+        return decode_state(document)
+    except msgspec.MsgspecError as error:
+        raise TurnoutError(f"the state in Redis ({keys.STATE}) cannot be read: {error}") from error
+
+
+async def version(redis: Redis) -> int:
+    """The version of the state last committed; 0 before the first."""
+    with seam():
+        number: Any = await redis.hget(keys.STATE, "version")
+    return int(number or 0)
+
+
+async def commit(redis: Redis, state: State, expected_version: int) -> bool:
+    """Make this the state if the one in force has the expected version (0: none), and give notice of it.
+
+    Its epochs are recorded in the same step, so that none that ever was in force is unknown. `EpochConflict`,
+    and nothing done, when one of them has the number of another allocation of before.
+    """
+    if state.version != expected_version + 1:
+        raise ValueError(f"version must be {expected_version + 1}, the one after, got {state.version}")
+    names = [keys.STATE, *(keys.epochs(name) for name in state.epochs)]
+    arguments: list[str | bytes | int] = [expected_version, state.version, encode_state(state), keys.NOTICE]
+    for epoch in state.epochs.values():
+        arguments += [epoch.number, _encode_epoch(epoch)]
+    with seam():
+        result = int(await _commit.run(redis, names, arguments))
+    if result < 0:
+        name, epoch = list(state.epochs.items())[-result - 1]
+        raise EpochConflict(
+            f"epoch {epoch.number} of experiment {name!r} was in force before with another allocation; "
+            "allowed: a number above all that were used"
+        )
+    return result == 1
+
+
+async def signing_key(redis: Redis, given: bytes | None = None) -> bytes:
+    """The key that tokens are signed with: the given one, else one made once and kept in Redis."""
+    if given is not None:
+        if not 16 <= len(given) <= 32:
+            raise ConfigurationError(f"the signing key has {len(given)} bytes; allowed: 16 to 32")
+        return given
+    with seam():
+        await redis.set(keys.SIGNING_KEY, token_bytes(32), nx=True)
+        key: Any = await redis.get(keys.SIGNING_KEY)
+    return bytes(key)
+
+
+async def record_epoch(redis: Redis, experiment: str, epoch: Epoch) -> None:
+    """Keep an epoch; `commit` does it for those in force. Recording the same again changes nothing."""
+    written = _encode_epoch(epoch)
+    with seam():
+        new: Any = await redis.hsetnx(keys.epochs(experiment), str(epoch.number), written)
+        kept: Any = written if new else await redis.hget(keys.epochs(experiment), str(epoch.number))
+    if kept != written:
+        raise EpochConflict(
+            f"epoch {epoch.number} of experiment {experiment!r} was recorded before, differently"
+        )
+
+
+async def read_epochs(redis: Redis, experiment: str) -> list[Epoch]:
+    """All epochs of an experiment by number; empty for one that never ran."""
+    with seam():
+        documents: Any = await redis.hvals(keys.epochs(experiment))
+    return sorted((_decode_epoch(document) for document in documents), key=lambda epoch: epoch.number)
