@@ -1,0 +1,1 @@
+"""Planned looks: tests that share one error rate over a few looks fixed by their information."""
