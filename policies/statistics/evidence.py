@@ -67,7 +67,8 @@ class Moments:
         """From raw sums (k,) and raw cross products (k, k), centred in exact rational arithmetic.
 
         The subtraction that cancels in floating point is exact here; what the given sums have already lost
-        stays lost, so a variance below the rounding of floating-point sums is none. Raises ValueError for a negative count or shapes that do not fit.
+        stays lost, so a variance below the rounding of floating-point sums counts as none. Raises
+        ValueError for a negative count or shapes that do not fit.
 
         >>> Moments.from_sums(3, (7,), ((21,),)).variance()
         2.3333333333333335

@@ -11,7 +11,6 @@ from math import inf, isfinite, sqrt
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from policies.statistics.arguments import one_of, share
-from policies.statistics.evidence import Moments
 from policies.statistics.result import Estimate, NotEstimable
 
 Detail = tuple[str, float | tuple[float, ...] | str]
@@ -110,17 +109,3 @@ def welch_df(variance_a: float, df_a: float, variance_b: float, df_b: float) -> 
         return inf
     share_a = variance_a / total  # as shares, so that tiny variances do not underflow when squared
     return 1.0 / (share_a**2 / df_a + (1.0 - share_a) ** 2 / df_b)
-
-
-def two_samples(method: str, a: Moments, b: Moments, least: int = 2) -> NotEstimable | None:
-    """Why control ``a`` and treatment ``b`` cannot be compared by their means, or None if they can.
-
-    >>> two_samples("welch", Moments.empty(), Moments.empty()).reason
-    'the control is empty'
-    """
-    for name, sample in (("control", a), ("treatment", b)):
-        if sample.count == 0:
-            return NotEstimable(method, f"the {name} is empty")
-        if sample.count < least:
-            return NotEstimable(method, f"the {name} has {sample.count} row(s), {least} are needed")
-    return None

@@ -1,0 +1,1 @@
+"""Difference: how far apart are two rates or two means, treatment minus control?"""

@@ -1,0 +1,1 @@
+"""Lift: how far apart are two means, relative to the control?"""

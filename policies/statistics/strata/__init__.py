@@ -1,0 +1,1 @@
+"""Strata: one effect from several epochs of different weights, never from their pool."""
