@@ -90,7 +90,7 @@ def find_policy(kind: str) -> type[Policy]:
         raise UnknownPolicy(kind, known_kinds())
     try:
         offered = installed[kind].load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever a package does when it is imported, it stops here
         raise UnusablePolicy(f"policy {kind!r} cannot be loaded: {error}") from error
     return _checked(kind, offered)
 
