@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, betaincc, betaincinv, betaln, xlog1py, xlogy
+from scipy.special import betainc, betaincc, betaincinv, betaln, digamma, polygamma
 
 from policies.statistics.arguments import nonnegative, one_of, positive, share
 from policies.statistics.bayes.posterior import Posterior
@@ -61,9 +61,7 @@ def beta_posterior(
 
     # Of 1 - rate where less is better: the same question of Beta(b, a), so there is one code path.
     a, b = (wins, losses) if sign == 1 else (losses, wins)
-    x, weights = panels(a / (a + b), deviation, 0.0, 1.0, _towards_poles(a, b))
-    log_density = xlogy(a[:, None] - 1.0, x) + xlog1py(b[:, None] - 1.0, -x) - betaln(a, b)[:, None]
-    below = np.asarray(betainc(a[:, None], b[:, None], x), dtype=np.float64)
+    density, below, weights, slope = _on_log_odds(a, b)
     tail = (1.0 - level) / 2.0
     return Posterior(
         method=method,
@@ -72,8 +70,8 @@ def beta_posterior(
         low=tuple(betaincinv(wins, losses, tail).tolist()),
         high=tuple((1.0 - betaincinv(losses, wins, tail)).tolist()),
         level=level,
-        probability_best=tuple(probability_best(np.exp(log_density), below, weights).tolist()),
-        expected_loss=tuple(expected_loss(below, weights).tolist()),
+        probability_best=tuple(probability_best(density, below, weights).tolist()),
+        expected_loss=tuple(expected_loss(below, weights * slope).tolist()),
         assumptions=("independent trials of one constant rate", "the priors were stated before the data"),
     )
 
@@ -92,11 +90,18 @@ def probability_above(
     return float(betaincc(a + successes, b + trials - successes, share("rate", rate)))
 
 
-def _towards_poles(a: Floats, b: Floats) -> Floats:
-    """Panel edges that close in on an end where a density is infinite (a prior below 1, few events)."""
-    low = 10.0 ** np.arange(-300.0, 0.0) if a.min() < 1.0 else np.empty(0)
-    high = 1.0 - 10.0 ** np.arange(-15.0, 0.0) if b.min() < 1.0 else np.empty(0)
-    return np.concatenate((low, high))
+def _on_log_odds(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Density and distribution function (K, N), weights (N,), slope d rate / d log-odds (N,) at the nodes.
+
+    On the log-odds scale no density is infinite, whatever the prior, and neither end of 0..1 is rounded.
+    """
+    spread = np.sqrt(polygamma(1, a) + polygamma(1, b))
+    t, weights = panels(digamma(a) - digamma(b), spread)
+    log_x, log_y = -np.logaddexp(0.0, -t), -np.logaddexp(0.0, t)
+    density = np.exp(a[:, None] * log_x + b[:, None] * log_y - betaln(a, b)[:, None])
+    x, y = np.exp(log_x), np.exp(log_y)
+    below = np.where(x < 0.5, betainc(a[:, None], b[:, None], x), betaincc(b[:, None], a[:, None], y))
+    return density, below, weights, x * y
 
 
 def _each(

@@ -59,7 +59,7 @@ def normal_posterior(
     if max(standard_errors) == inf and prior[1] == inf:
         return NotEstimable(method, "a variant has no data and the prior is flat")
     centres, spreads = shrunk(np.asarray(means, float), np.asarray(standard_errors, float), prior)
-    x, weights = panels(sign * centres, spreads, -inf, inf)
+    x, weights = panels(sign * centres, spreads)
     z = (x - sign * centres[:, None]) / spreads[:, None]
     below = ndtr(z)
     density = np.exp(-0.5 * z * z) / (np.sqrt(2.0 * np.pi) * spreads[:, None])

@@ -22,20 +22,15 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 _STEPS: Final = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.5, 8.0, 12.0, 20.0, 40.0])
 
 
-def panels(
-    centres: Floats, spreads: Floats, low: float, high: float, more: Floats | None = None
-) -> tuple[Floats, Floats]:
-    """Nodes and weights (N,) covering every posterior between the support's ends ``low`` and ``high``.
+def panels(centres: Floats, spreads: Floats) -> tuple[Floats, Floats]:
+    """Nodes and weights (N,) covering every posterior from end to end of its mass.
 
-    ``more`` are further edges of panels, where a density needs them.
-
-    >>> nodes, weights = panels(np.array([0.0]), np.array([1.0]), -np.inf, np.inf)
+    >>> nodes, weights = panels(np.array([0.0]), np.array([1.0]))
     >>> float(np.round(weights @ np.exp(-nodes**2 / 2) / np.sqrt(2 * np.pi), 12))
     1.0
     """
     steps = np.concatenate((-_STEPS[:0:-1], _STEPS))
-    edges = np.clip((centres[:, None] + spreads[:, None] * steps).ravel(), low, high)
-    edges = np.unique(edges if more is None else np.concatenate((edges, more)))
+    edges = np.unique(centres[:, None] + spreads[:, None] * steps)
     half = np.diff(edges)[:, None] / 2.0
     return (edges[:-1, None] + half * (1.0 + _NODES)).ravel(), (half * _WEIGHTS).ravel()
 

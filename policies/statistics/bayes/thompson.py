@@ -10,7 +10,6 @@ identification") gives half of the weight to the second best. A floor keeps ever
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import inf
 from typing import Final
 
 import numpy as np
@@ -101,7 +100,7 @@ def _second(centres: Floats, spreads: Floats) -> Floats:
 
 
 def _on_panels(centres: Floats, spreads: Floats) -> tuple[Floats, Floats, Floats]:
-    x, weights = panels(centres, spreads, -inf, inf)
+    x, weights = panels(centres, spreads)
     z = (x - centres[:, None]) / spreads[:, None]
     return np.exp(-0.5 * z * z) / (np.sqrt(2.0 * np.pi) * spreads[:, None]), ndtr(z), weights
 
