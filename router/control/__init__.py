@@ -1,0 +1,1 @@
+"""The control plane: one process that judges and plans."""
