@@ -1,0 +1,1 @@
+"""Adjustment: what was known before assignment takes variance out of the difference."""

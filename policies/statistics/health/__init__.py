@@ -1,0 +1,1 @@
+"""Health: was the experiment run as it was planned? Read before any effect."""

@@ -1,0 +1,1 @@
+"""Multiplicity: many p-values and intervals judged together."""
