@@ -27,7 +27,8 @@ def advance(
     experiment whose weights, variants, salt or unit changed, or that was started, gets a new epoch from
     ``now`` (unix seconds) on. One that was stopped or removed keeps the record of its last epoch, closed:
     late outcomes still belong there, and when it comes back its numbers go on, so that new evidence never
-    falls into an old epoch. Raises `ValueError` where there is neither ``previous`` nor ``key``.
+    falls into an old epoch. Raises `ValueError` where there is neither ``previous`` nor ``key``, and where
+    planned weights are not those of the experiment's variants.
     """
     if key is None:
         if previous is None:
@@ -39,6 +40,8 @@ def advance(
             continue
         own = {variant: arm.weight for variant, arm in experiment.variants.items()}
         weights = dict((planned or {}).get(name, own))
+        if weights.keys() != own.keys():
+            raise ValueError(f"plan of {name!r} has weights for {sorted(weights)}; allowed: {sorted(own)}")
         last = epochs.get(name)
         was = previous.settings.experiments.get(name) if previous else None
         why = "; ".join(_reasons(last, was, experiment, experiment.salt or name, weights))

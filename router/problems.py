@@ -48,7 +48,8 @@ class Problem:
 
     def __str__(self) -> str:
         parts = [] if isinstance(self.value, Absent) else [shown(self.value)]
-        text = f"{dotted(self.path)}: {' '.join([*parts, self.wrong])}; allowed: {self.allowed}"
+        place = f"{dotted(self.path)}: " if self.path else ""
+        text = f"{place}{' '.join([*parts, self.wrong])}; allowed: {self.allowed}"
         return text + (f"; did you mean {self.nearest!r}?" if self.nearest else "")
 
 
@@ -80,13 +81,13 @@ def listed(names: Sequence[str]) -> str:
 
 
 def dotted(path: Path) -> str:
-    """``experiments.ranker.unit[0].header``; the whole document where the path is empty.
+    """A path as operators write it.
 
     >>> dotted(("experiments", "ranker", "unit", 0, "header"))
     'experiments.ranker.unit[0].header'
     """
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".") or "the document"
+    return text.removeprefix(".")
 
 
 def shown(value: object) -> str:

@@ -34,6 +34,12 @@ _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}"
 _PATH = r"/[A-Za-z0-9/._~!$&'()*+,;=:@%-]*"
 _POINTER = r"(/([^~/]|~0|~1)*)+"
 _OWN_PATH = "/_turnout"
+_OWN_HEADERS = frozenset(
+    ("connection", "content-length", "cookie", "expect", "host", "keep-alive", "proxy-authenticate")
+    + ("proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
+    + ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id")
+)
+"""Headers that the router reads, drops or writes itself, so that none of them names a unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ def check(names: Names, record: object, raw: Mapping[str, Any], path: Path) -> I
 def _settings(names: Names, settings: Settings, raw: Mapping[str, Any], path: Path) -> Iterator[Problem]:
     yield from _named(names.backends, ("backends",), "A-Za-z0-9_.-", 64)
     yield from _named(names.experiments, ("experiments",), "A-Za-z0-9_-", 32)
-    yield from _unique(raw.get("routes"), ("routes",), "path")
+    yield from _unique(raw.get("routes"), ("routes",), "path", lambda route: route.rstrip("/"))
 
 
 def _backend(names: Names, backend: Backend, raw: Mapping[str, Any], path: Path) -> Iterator[Problem]:
@@ -115,8 +121,9 @@ def _unit_source(names: Names, source: UnitSource, raw: Mapping[str, Any], path:
         return
     if source.header is not None:
         yield from _token(source.header, (*path, "header"), "header's name")
-        if source.header.lower().startswith("x-turnout-"):
-            yield Problem((*path, "header"), source.header, "is the service's own", "a client's header")
+        if source.header.lower() in _OWN_HEADERS or source.header.lower().startswith("x-turnout-"):
+            allowed = "a header that the router only passes on; for a cookie write {cookie: NAME}"
+            yield Problem((*path, "header"), source.header, "is handled by the router itself", allowed)
     if source.cookie is not None:
         yield from _token(source.cookie, (*path, "cookie"), "cookie's name")
     if source.query == "":
@@ -225,13 +232,13 @@ def _token(name: str, path: Path, what: str) -> Iterator[Problem]:
         yield Problem(path, name, f"is no {what}", "letters, digits and !#$%&'*+.^_`|~-")
 
 
-def _unique(items: object, path: Path, field: str) -> Iterator[Problem]:
-    """Two items of a list in the document that have the same name."""
+def _unique(items: object, path: Path, field: str, same: Callable[[str], str] = str) -> Iterator[Problem]:
+    """Items of a list in the document that have the same name; ``same`` is equal for equal ones."""
     first: dict[str, int] = {}
     for index, item in enumerate(items if isinstance(items, list) else ()):
         name = item.get(field) if isinstance(item, dict) else None
-        if isinstance(name, str) and first.setdefault(name, index) != index:
-            wrong = f"is there twice, first in {path[-1]}[{first[name]}]"
+        if isinstance(name, str) and first.setdefault(same(name), index) != index:
+            wrong = f"is there twice, first in {path[-1]}[{first[same(name)]}]"
             yield Problem((*path, index, field), name, wrong, f"each {field} once")
 
 

@@ -1,0 +1,53 @@
+"""``turnout serve``: which settings and options does the supervisor start with?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from router.config_file import load
+from router.errors import ConfigurationError
+from router.supervisor import ServeOptions, serve
+
+_SHORTEST_KEY = 16
+
+
+def run(
+    *,
+    config_path: Path,
+    host: str,
+    port: int,
+    control_host: str,
+    control_port: int,
+    workers: int | None,
+    redis_url: str | None,
+    data_dir: Path,
+    key: str | None,
+) -> None:
+    """Serve until a signal says stop; `ConfigurationError` before anything was started."""
+    if key is not None and len(key) < _SHORTEST_KEY:
+        raise ConfigurationError(
+            f"--key has {len(key)} characters; allowed: {_SHORTEST_KEY} or more, for instance from "
+            "'openssl rand -hex 32'"
+        )
+    if port == control_port != 0 and host == control_host:
+        raise ConfigurationError(f"--port and --control-port are both {port}; allowed: two different ports")
+    options = ServeOptions(
+        config_path=config_path,
+        host=host,
+        port=port,
+        control_host=control_host,
+        control_port=control_port,
+        workers=workers or usable_cores(),
+        redis_url=redis_url,
+        data_dir=data_dir,
+        key=key,
+    )
+    serve(load(config_path), options)
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on, where the system says so."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
