@@ -1,8 +1,8 @@
 """How good might a variant be for this request's features? (disjoint LinUCB)
 
 Li, Chu, Langford & Schapire (2010, "A contextual-bandit approach to personalized news article
-recommendation"). Per variant A = l2 I + X'X and b = X'y, which add over workers and epochs; theta = A^-1 b, index = x'theta +
-alpha sqrt(x' A^-1 x).
+recommendation"). Per variant A = l2 I + X'X and b = X'y, which add over workers and epochs;
+theta = A^-1 b, index = x'theta + alpha sqrt(x' A^-1 x).
 """
 
 from __future__ import annotations
