@@ -23,8 +23,8 @@ def noninferiority(
     """One-sided test and bound at one look: is treatment b at most ``margin`` worse than control a?
 
     ``z = (d + margin) / se`` with d oriented so that more is better; p-value of ``d <= -margin``;
-    non-inferior when ``low > -margin``, exactly when p < alpha. Args: the ``Mean``s; margin > 0 in the metric's unit;
-    sign, -1 when less is better; alpha, one-sided; use_t, Student's quantile with Welch's df. Returns the
+    non-inferior when ``low > -margin``, exactly when p < alpha. Args: the ``Mean``s; margin > 0 in the
+    metric's unit; sign, -1 when less is better; alpha, one-sided; use_t, for Student's quantile. Returns the
     oriented difference with its lower bound (``high`` is inf). ``NotEstimable`` for an empty variant, one
     unit or zero variance. Raises ValueError for arguments out of their range.
     Source: Blackwelder (1982); Schuirmann (1987).

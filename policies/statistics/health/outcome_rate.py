@@ -22,7 +22,7 @@ def outcome_rate(outcomes: Sequence[float], assigned: Sequence[float]) -> Test |
 
     Args: outcomes (V,) and units assigned (V,) by variant; variants without units are left out.
     ``NotEstimable`` for fewer than two variants or when all or none have their outcome. Raises ValueError for
-    lengths that differ or more outcomes than units. Source: Pearson (1900); Fabijan et al. (2019) for the check.
+    lengths that differ or more outcomes than units. Source: Pearson (1900); Fabijan et al. (2019).
 
     >>> round(outcome_rate([900, 850], [1000, 1000]).p_value, 6)
     0.000723
