@@ -20,12 +20,15 @@ class Size(int):
 
 
 class Backend(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A model server: one address or several that serve the same model."""
+    """A model server: one address or several that serve the same model.
+
+    ``timeout`` bounds the whole answer and is off by default, because an answer may be an endless stream.
+    """
 
     url: str | tuple[str, ...]
-    timeout: Duration = Duration(30)
+    timeout: Duration | None = None
     connect_timeout: Duration = Duration(1)
-    first_byte_timeout: Duration | None = None
+    first_byte_timeout: Duration = Duration(30)
     max_connections: int = 256
     max_waiting: int = 1024
     wait_timeout: Duration = Duration(1)
@@ -119,6 +122,8 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     header_timeout: Duration = Duration(10)
     body_timeout: Duration = Duration(30)
     idle_timeout: Duration = Duration(75)
+    send_timeout: Duration = Duration(60)
+    drain_idle: Duration = Duration(1)
     pipelined: int = 64
     outcome_bytes: Size = Size(4 * 1024**2)
     outcome_items: int = 10_000

@@ -17,7 +17,7 @@ from router.problems import ABSENT, Path, Problem
 
 _MAX_VALUES = 200_000
 _MERGE = "tag:yaml.org,2002:merge"
-_SCALARS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str")}
+_KINDS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "map", "seq")}
 
 
 class _Loader(yaml.SafeLoader):
@@ -79,6 +79,8 @@ class _Reader:
             if self._count == _MAX_VALUES + 1:
                 self._refuse(node, path, "is too large", f"{_MAX_VALUES} values in all, aliases written out")
             return None
+        if node.tag not in _KINDS:
+            return self._refuse(node, path, f"has the tag {node.tag!r}", "text, numbers, true, false, null")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, (*above, node))
         if isinstance(node, yaml.SequenceNode):
@@ -129,8 +131,6 @@ class _Reader:
         return entries
 
     def _scalar(self, node: yaml.Node, path: Path) -> Any:
-        if node.tag not in _SCALARS:
-            return self._refuse(node, path, f"has the tag {node.tag!r}", "text, numbers, true, false, null")
         try:
             value = self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError, LookupError):

@@ -1,1 +1,1 @@
-"""The control plane: one process that judges and plans."""
+"""The control plane: one process that commits the state, judges the evidence, and answers operators."""

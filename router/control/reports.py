@@ -1,0 +1,40 @@
+"""How is an experiment's report made from what Redis holds?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from policies.metric import MetricSpec
+from policies.statistics.report import AnalysisSettings, report, to_json
+from router.control.evidence import read_evidence
+from router.settings import Experiment
+from router.state import State
+
+
+async def report_of(redis: Redis, state: State, name: str, now: float) -> dict[str, Any]:
+    """The report of a known experiment, as JSON's types."""
+    experiment = state.settings.experiments[name]
+    evidence = await read_evidence(redis, name, experiment, now)
+    metrics, settings = analysis_of(experiment)
+    return to_json(report(evidence, metrics, settings, now))
+
+
+def analysis_of(experiment: Experiment) -> tuple[list[MetricSpec], AnalysisSettings]:
+    """The metrics and the settings of the analysis, as the statistics take them."""
+    metrics = [
+        MetricSpec(
+            name=metric.name,
+            kind=metric.kind,
+            goal=metric.goal,
+            per=metric.per,
+            margin=metric.margin,
+            guardrail=metric.guardrail,
+        )
+        for metric in experiment.metrics
+    ]
+    analysis = experiment.analysis
+    return metrics, AnalysisSettings(
+        alpha=analysis.alpha, n_star=analysis.tuning_units, planned_units=analysis.planned_units
+    )

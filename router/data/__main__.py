@@ -1,0 +1,32 @@
+"""``python -m router.data OPTIONS READY_FD``: one worker, as the supervisor starts it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import partial
+
+import msgspec
+import uvloop
+
+from router.data.worker import run
+from router.errors import TurnoutError
+from router.options import WorkerOptions
+from router.processes import say_ready
+
+
+def main() -> int:
+    """Run until told to end; 1 with one line of why if it cannot."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    options = msgspec.json.decode(sys.argv[1], type=WorkerOptions)
+    try:
+        uvloop.run(run(options, partial(say_ready, int(sys.argv[2]))))
+    except TurnoutError as error:
+        logging.getLogger("turnout.data").error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,531 @@
+"""What does a client's connection do with the bytes that come in?
+
+It parses requests with llhttp in its strict form, refuses what could be read two ways, and keeps order: one
+exchange is current, later (pipelined) ones wait in a queue, and reading stops whenever more would only pile up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, cast
+
+import httptools
+
+from router.data.answers import Refusal
+from router.data.exchange import Exchange
+from router.data.wire import (
+    CAPTURE,
+    CONNECTION,
+    CRLF,
+    DROP,
+    ENCODING,
+    EXPECT,
+    FORWARDED_FOR,
+    HOST,
+    LENGTH,
+    METHODS,
+    OWN,
+    REQUEST_ID,
+    SEPARATOR,
+    UPGRADE,
+    kind_of,
+    tokens,
+    without,
+)
+
+if TYPE_CHECKING:
+    from router.data.plane import Plane
+
+_FOREVER = float("inf")
+_LINGER = 2.0
+_STASH = 64 * 1024
+_LONGEST_REQUEST_ID = 128
+# Bytes of framing that a chunked body may cost beyond sixteen for each byte of the body itself.
+_FRAMING = 64 * 1024
+
+_TWO_HOSTS = Refusal(400, "bad-request", "the request has more than one Host header")
+_BAD_LENGTH = Refusal(413, "body-too-large", "the request's body is larger than this service takes")
+
+
+class _Trailers(dict[bytes, int]):
+    """The kinds of headers behind a body: all are dropped."""
+
+    def get(self, name: bytes, default: Any = None) -> Any:
+        return DROP
+
+
+_TRAILERS = _Trailers()
+
+
+class ClientConnection(asyncio.Protocol):
+    """One client's connection, as uvicorn's ``http=`` protocol."""
+
+    __slots__ = (
+        "_backend_full",
+        "_connections",
+        "_current",
+        "_deaf",
+        "_eof",
+        "_fed",
+        "_held",
+        "_kinds",
+        "_parser",
+        "_parsing",
+        "_queue",
+        "_raw",
+        "_refusal",
+        "_stash",
+        "deadline",
+        "forwarded",
+        "forwarded_for",
+        "gone",
+        "peer",
+        "plane",
+        "send_deadline",
+        "transport",
+    )
+
+    def __init__(self, plane: Plane, **uvicorn: Any) -> None:
+        self.plane = plane
+        self._connections: set[Any] = uvicorn["server_state"].connections
+        self.transport: asyncio.Transport = cast(Any, None)
+        self.peer = b""
+        self.forwarded = b"x-forwarded-proto: http\r\n"
+        self.forwarded_for = b""
+        self.deadline = _FOREVER
+        self.send_deadline = _FOREVER
+        self.gone = False
+        self._parser = httptools.HttpRequestParser(self)
+        self._kinds: dict[bytes, int] = {}
+        self._parsing: Exchange | None = None
+        self._current: Exchange | None = None
+        self._queue: deque[Exchange] = deque()
+        self._refusal: Refusal | None = None
+        self._fed = 0
+        self._raw = 0
+        self._deaf = False
+        self._eof = False
+        self._held = False
+        self._backend_full = False
+        self._stash: list[bytes] | None = None
+
+    # -- the transport's callbacks ------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+        self.plane.clients.add(self)
+        name = transport.get_extra_info("peername")
+        self.peer = str(name[0]).encode() if isinstance(name, tuple) else b"unknown"
+        self.forwarded_for = b"x-forwarded-for: %b\r\n" % self.peer
+        if transport.get_extra_info("sslcontext") is not None:
+            self.forwarded = b"x-forwarded-proto: https\r\n"
+        self.deadline = self.plane.now + self.plane.snapshot.limits.header_timeout
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.gone = True
+        self._connections.discard(self)
+        self.plane.clients.discard(self)
+        current, self._current = self._current, None
+        self._queue.clear()
+        if current is not None:
+            current.client_lost()
+
+    def data_received(self, data: bytes) -> None:
+        if self._stash is not None:
+            self._receive_raw(data)
+            return
+        if self._deaf:
+            return
+        self._fed = len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgraded(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError as error:
+            self._malformed(error)
+            return
+        parsing = self._parsing
+        if parsing is not None:
+            self._unfinished(parsing, len(data))
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        current = self._current
+        if self._stash is not None and current is not None and current.tunnel:
+            connection = current.connection
+            if connection is not None and connection.transport.can_write_eof():
+                connection.transport.write_eof()
+            return True
+        # Half a request will never be whole; a whole one is answered, as the client may only be done sending.
+        if current is None or self._parsing is not None:
+            return False
+        return self.transport.can_write_eof()
+
+    def pause_writing(self) -> None:
+        self.send_deadline = self.plane.now + self.plane.snapshot.limits.send_timeout
+        connection = None if self._current is None else self._current.connection
+        if connection is not None:
+            connection.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.send_deadline = _FOREVER
+        connection = None if self._current is None else self._current.connection
+        if connection is not None:
+            connection.transport.resume_reading()
+
+    def shutdown(self) -> None:
+        """uvicorn's word that the service stops: what is under way is finished, idle connections get a moment.
+
+        A client may be sending its next request just now; within that moment it is told to come again elsewhere
+        by an answer, and not by a reset.
+        """
+        if self._current is None and not self._deaf:
+            self.deadline = min(self.deadline, self.plane.now + self.plane.snapshot.limits.drain_idle)
+
+    # -- the parser's callbacks ---------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self._deaf:
+            raise ValueError("nothing more is read")
+        snapshot = self.plane.snapshot
+        self._kinds = snapshot.kinds
+        self._refusal = None
+        self._raw = 0
+        self._parsing = Exchange(self, snapshot)
+
+    def on_url(self, url: bytes) -> None:
+        self._parsing.target += url  # type: ignore[union-attr]  # the parser begins every message
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        kind = self._kinds.get(name)
+        if kind is None:
+            kind = kind_of(self._kinds, name)
+        if kind == 0:
+            self._parsing.head += (name, SEPARATOR, value, CRLF)  # type: ignore[union-attr]
+        elif kind != DROP:
+            self._special(kind, name, value)
+
+    def _special(self, kind: int, name: bytes, value: bytes) -> None:
+        exchange = self._parsing
+        assert exchange is not None
+        if kind >= CAPTURE:
+            exchange.head += (name, SEPARATOR, value, CRLF)
+            exchange.captured.setdefault(kind, value)
+        elif kind == HOST:
+            if exchange.host is not None:
+                self._refusal = _TWO_HOSTS
+            exchange.host = value
+        elif kind == LENGTH:
+            exchange.length = value.strip()
+        elif kind == ENCODING:
+            exchange.chunked = True
+            if value.strip().lower() != b"chunked":
+                self._refusal = Refusal(501, "transfer-coding", "no transfer coding but chunked is understood")
+        elif kind == CONNECTION:
+            exchange.connection_tokens |= tokens(value)
+        elif kind == EXPECT:
+            exchange.expects = True
+            if value.strip().lower() != b"100-continue":
+                self._refusal = Refusal(417, "expectation", "no expectation but 100-continue is understood")
+        elif kind == UPGRADE:
+            exchange.upgrade = value
+        elif kind == FORWARDED_FOR:
+            before = exchange.forwarded_for
+            exchange.forwarded_for = value if before is None else before + b", " + value
+        elif kind == REQUEST_ID:
+            exchange.request_id = value[:_LONGEST_REQUEST_ID]
+        elif kind == OWN:
+            self.plane.own_header(exchange, name.lower(), value)
+
+    def on_headers_complete(self) -> None:
+        exchange = self._parsing
+        assert exchange is not None
+        parser = self._parser
+        exchange.method = method = parser.get_method()
+        exchange.modern = parser.get_http_version() == "1.1"
+        exchange.keep_alive = parser.should_keep_alive() and not self._deaf
+        exchange.head_only = method == b"HEAD"
+        if self._refusal is None:
+            self._refusal = self._judge(exchange)
+        if self._refusal is not None:
+            exchange.keep_alive = False
+        exchange.refusal = self._refusal
+        named = exchange.connection_tokens
+        if named and named - {b"close", b"keep-alive", b"upgrade"}:
+            exchange.head = without(exchange.head, named)
+        if exchange.upgrade is not None and (b"upgrade" not in named or exchange.upgrade.lower() != b"websocket"):
+            exchange.upgrade = None
+        if exchange.chunked:
+            self._kinds = _TRAILERS
+        if self._current is None:
+            self._current = exchange
+        else:
+            self._queue.append(exchange)
+            if len(self._queue) >= exchange.snapshot.limits.pipelined:
+                exchange.keep_alive = False
+                self._deaf = True
+
+    def _judge(self, exchange: Exchange) -> Refusal | None:
+        limits = exchange.snapshot.limits
+        target = exchange.target
+        if len(target) > limits.url_bytes:
+            return Refusal(414, "url-too-long", f"the URL is longer than {limits.url_bytes} bytes")
+        head = exchange.head
+        if len(head) > 4 * limits.headers:
+            return Refusal(431, "too-many-headers", f"there are more than {limits.headers} headers")
+        if self._fed > limits.header_bytes and sum(map(len, head)) > limits.header_bytes:
+            return Refusal(431, "headers-too-large", f"the headers are longer than {limits.header_bytes} bytes")
+        if exchange.method not in METHODS:
+            return Refusal(501, "method", f"the method {exchange.method.decode('latin-1')} is not served")
+        if not exchange.modern:
+            version = self._parser.get_http_version()
+            if version != "1.0":
+                return Refusal(505, "version", f"HTTP/{version} is not spoken here; HTTP/1.1 and 1.0 are")
+            if exchange.chunked:
+                return Refusal(400, "bad-request", "HTTP/1.0 has no chunked bodies")
+        elif exchange.host is None:
+            return Refusal(400, "bad-request", "an HTTP/1.1 request needs a Host header")
+        if exchange.length is not None and int(exchange.length) > limits.body_bytes:
+            return _BAD_LENGTH
+        if target[:1] != b"/":
+            return self._other_form(exchange)
+        if b"#" in target:
+            return Refusal(400, "bad-request", "the URL has a fragment, which is not the server's to see")
+        return None
+
+    def _other_form(self, exchange: Exchange) -> Refusal | None:
+        scheme, found, rest = exchange.target.partition(b"://")
+        if found and scheme.lower() in (b"http", b"https") and rest and b"#" not in rest:
+            # Absolute form: its authority is the host, whatever the header says (RFC 9112, 3.2.2).
+            end = min((rest.find(mark) for mark in (b"/", b"?") if mark in rest), default=len(rest))
+            exchange.host, path = rest[:end], rest[end:]
+            exchange.target = path if path[:1] == b"/" else b"/" + path
+            return None
+        if exchange.target == b"*" and exchange.method == b"OPTIONS":
+            return None
+        return Refusal(400, "bad-request", "the request's target is neither a path nor an absolute URL")
+
+    def on_body(self, body: bytes) -> None:
+        exchange = self._parsing
+        assert exchange is not None
+        exchange.received += len(body)
+        exchange.fresh.append(body)
+        if exchange.received > exchange.snapshot.limits.body_bytes and exchange.refusal is None:
+            exchange.refusal = _BAD_LENGTH
+            raise ValueError("the body is too large")
+
+    def on_message_complete(self) -> None:
+        exchange, self._parsing = self._parsing, None
+        assert exchange is not None
+        exchange.complete = True
+        self.deadline = _FOREVER
+        if exchange is self._current:
+            if exchange.started:
+                exchange.push()
+            else:
+                self._start(exchange)
+        else:
+            self._update_reading()
+
+    # -- what the parser leaves ---------------------------------------------------------------------------
+
+    def _unfinished(self, exchange: Exchange, fed: int) -> None:
+        """The data ended within a message: in its head, or in its body."""
+        limits = exchange.snapshot.limits
+        if not exchange.method:
+            if self._raw == 0:
+                self.deadline = self.plane.now + limits.header_timeout
+            self._raw += fed
+            if len(exchange.target) > limits.url_bytes:
+                self._refuse(Refusal(414, "url-too-long", f"the URL is longer than {limits.url_bytes} bytes"))
+            elif self._raw > limits.header_bytes:
+                self._refuse(
+                    Refusal(431, "headers-too-large", f"the headers are longer than {limits.header_bytes} bytes")
+                )
+            return
+        if exchange.chunked:
+            self._raw += fed
+            if self._raw > _FRAMING + 16 * exchange.received:
+                self._refuse(Refusal(400, "bad-request", "the body is chunked into too much framing"))
+                return
+        self.deadline = self.plane.now + limits.body_timeout
+        if exchange is self._current:
+            if exchange.started:
+                exchange.push()
+            elif exchange.refusal is not None or exchange.received >= exchange.waits_for():
+                self._start(exchange)
+            elif exchange.expects:
+                exchange.expects = False
+                self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._update_reading()
+
+    def _start(self, exchange: Exchange) -> None:
+        if exchange.refusal is not None:
+            exchange.refuse(exchange.refusal)
+            return
+        exchange.waits_for()
+        if exchange.local:
+            exchange.answer_locally()
+        elif exchange.routed:
+            exchange.begin()
+        else:
+            path = exchange.target.partition(b"?")[0].decode("latin-1")
+            exchange.refuse(Refusal(404, "no-route", f"no route serves {path}"))
+
+    def _malformed(self, error: httptools.HttpParserError) -> None:
+        if self._deaf:
+            return
+        if self._parsing is None and "Connection: close" in str(error):
+            self._deaf = True  # the client said that nothing more would come
+            return
+        cause = error.__context__
+        if isinstance(cause, Exception) and not isinstance(cause, ValueError | httptools.HttpParserError):
+            raise error
+        refusal = None if self._parsing is None else self._parsing.refusal
+        self._refuse(refusal or Refusal(400, "bad-request", f"the request is not valid HTTP: {error}"))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer what is being parsed with a refusal, in its turn, and read nothing more."""
+        exchange, self._parsing = self._parsing, None
+        self._deaf = True
+        self.deadline = _FOREVER
+        if exchange is None:
+            exchange = Exchange(self, self.plane.snapshot)
+        exchange.keep_alive = False
+        exchange.refusal = refusal
+        if exchange is self._current:
+            if exchange.answering:
+                exchange.client_lost()
+                self.abort()
+            else:
+                exchange.refuse(refusal)
+        elif self._current is None:
+            self._current = exchange
+            exchange.refuse(refusal)
+        elif exchange not in self._queue:
+            self._queue.append(exchange)
+
+    def _upgraded(self, rest: bytes) -> None:
+        """The request was one that may change the protocol: what follows it is not HTTP until that is denied."""
+        newest = self._queue[-1] if self._queue else self._current
+        self._parser = httptools.HttpRequestParser(self)
+        if newest is not None and newest.upgrade is not None and not newest.over:
+            self._stash = [rest] if rest else []
+        elif rest:
+            self.data_received(rest)
+
+    def _receive_raw(self, data: bytes) -> None:
+        assert self._stash is not None
+        current = self._current
+        if current is not None and current.tunnel and current.connection is not None:
+            current.connection.transport.write(data)
+            return
+        self._stash.append(data)
+        self._update_reading()
+
+    # -- what exchanges and backends' connections call ----------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the client."""
+        if not self.gone:
+            self.transport.write(data)
+
+    def open_tunnel(self) -> None:
+        """The backend agreed to another protocol: what was held back goes to it, and the rest after it."""
+        stash, self._stash = self._stash, []
+        if stash and self._current is not None and self._current.connection is not None:
+            self._current.connection.transport.write(b"".join(stash))
+        self._update_reading()
+
+    def hold_reading(self) -> None:
+        """The backend does not keep up."""
+        self._backend_full = True
+        self._update_reading()
+
+    def resume_reading(self) -> None:
+        """The backend can take more."""
+        self._backend_full = False
+        self._update_reading()
+
+    def answered(self, exchange: Exchange, *, close: bool) -> None:
+        """The current exchange is answered: go on with the next, or close."""
+        if self.gone or exchange is not self._current:
+            return
+        self._current = None
+        self._backend_full = False
+        if close or (self._eof and not self._queue):
+            self._finish(unread=not exchange.complete or bool(self._queue) or exchange.refusal is not None)
+            return
+        if self._stash is not None:
+            stash, self._stash = self._stash, None
+            self._update_reading()
+            if stash:
+                self.data_received(b"".join(stash))
+        elif self._queue:
+            following = self._current = self._queue.popleft()
+            self._update_reading()
+            self._go_on(following)
+        else:
+            self._update_reading()
+            limits = exchange.snapshot.limits
+            self.deadline = self.plane.now + (
+                limits.drain_idle if self.plane.draining else limits.idle_timeout
+            )
+
+    def _go_on(self, exchange: Exchange) -> None:
+        if exchange.complete or exchange.refusal is not None:
+            self._start(exchange)
+        elif exchange.method:
+            self._unfinished(exchange, 0)
+
+    def close(self) -> None:
+        """Close when all that was written has been sent."""
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once: what the client has is not the whole answer, and it must not believe so."""
+        self.transport.abort()
+
+    def expire(self) -> None:
+        """The deadline has passed: of a header, of a body, or of an idle connection."""
+        self.deadline = _FOREVER
+        parsing = self._parsing
+        if parsing is None or self._deaf:
+            self.transport.close() if self._current is None else self.transport.abort()
+        elif not parsing.method:
+            self._refuse(Refusal(408, "header-timeout", "the request's head did not arrive in time"))
+        else:
+            self._refuse(Refusal(408, "body-timeout", "the request's body did not arrive in time"))
+
+    # -- reading, and its end -----------------------------------------------------------------------------
+
+    def _update_reading(self) -> None:
+        current = self._current
+        hold = (
+            self._backend_full
+            or bool(self._queue)
+            or (current is not None and current.started and not current.complete and current.connection is None)
+            or (self._stash is not None and sum(map(len, self._stash)) > _STASH)
+        ) and not self._deaf
+        if hold != self._held and not self.gone and not self.transport.is_closing():
+            self._held = hold
+            if hold:
+                self.transport.pause_reading()
+                self.deadline = _FOREVER
+            else:
+                self.transport.resume_reading()
+
+    def _finish(self, *, unread: bool) -> None:
+        """Close; where the client may still be sending, let it read the answer before it hears of that."""
+        self._deaf = True
+        self._queue.clear()
+        if unread and self.transport.can_write_eof() and not self._eof:
+            self.transport.write_eof()
+            self._stash = None
+            self._update_reading()
+            self.deadline = self.plane.now + _LINGER
+        else:
+            self.transport.close()

@@ -1,0 +1,478 @@
+"""What happens to one request, from its head to its record?
+
+An exchange is the request's side of both connections: it picks the variant, asks the pool for a connection,
+sends, relays what comes back, retries where that is safe, answers itself where no backend does, and records.
+Nothing here waits: every step is a call from one of the two connections, the pool or the sweep.
+"""
+
+from __future__ import annotations
+
+from binascii import hexlify
+from collections.abc import Set
+from os import urandom
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from policies.assignment import BUCKETS, assign, place
+from router.data.answers import Refusal, render
+from router.data.pool import Address, Pool
+from router.data.wire import CRLF, LAST_CHUNK, REPEATABLE, status_line
+from router.errors import TokenError
+from router.token import FORCED, UNIDENTIFIED, read_force
+
+if TYPE_CHECKING:
+    from router.data.downstream import ClientConnection
+    from router.data.snapshot import Entry, Slot, Snapshot, Trial
+    from router.data.upstream import BackendConnection
+
+CLIENT_CLOSED = 499
+OWN_ROUTES = b"/_turnout/"
+_FOREVER = float("inf")
+_NONE: Set[bytes] = frozenset()
+_LARGEST_HELD = 1024 * 1024
+
+
+class Exchange:
+    """One request and its answer."""
+
+    __slots__ = (
+        "_attempts",
+        "_chunk_answer",
+        "_close_after",
+        "_cookie",
+        "_entry",
+        "_first_byte",
+        "_flags",
+        "_held",
+        "_out",
+        "_place",
+        "_slot",
+        "_started",
+        "_status",
+        "answering",
+        "body",
+        "captured",
+        "chunked",
+        "client",
+        "complete",
+        "connection",
+        "connection_tokens",
+        "deadline",
+        "expects",
+        "force",
+        "fresh",
+        "forwarded_for",
+        "head",
+        "head_only",
+        "host",
+        "keep_alive",
+        "length",
+        "local",
+        "method",
+        "modern",
+        "over",
+        "received",
+        "refusal",
+        "request_id",
+        "sent_all",
+        "snapshot",
+        "started",
+        "target",
+        "tunnel",
+        "upgrade",
+    )
+
+    def __init__(self, client: ClientConnection, snapshot: Snapshot) -> None:
+        self.client = client
+        self.snapshot = snapshot
+        self.method = b""
+        self.target = b""
+        self.head: list[bytes] = []
+        self.captured: dict[int, bytes] = {}
+        self.host: bytes | None = None
+        self.forwarded_for: bytes | None = None
+        self.request_id = b""
+        self.force: bytes | None = None
+        self.upgrade: bytes | None = None
+        self.connection_tokens: Set[bytes] = _NONE
+        self.refusal: Refusal | None = None
+        self.local = False
+        self.length: bytes | None = None
+        self.chunked = False
+        self.expects = False
+        self.keep_alive = True
+        self.modern = True
+        self.head_only = False
+        self.body: list[bytes] = []
+        self.fresh: list[bytes] = []
+        self.received = 0
+        self.complete = False
+        self.connection: BackendConnection | None = None
+        self.deadline = _FOREVER
+        self.started = False
+        self.answering = False
+        self.tunnel = False
+        self.over = False
+        self.sent_all = False
+        self._entry: Entry | None = None
+        self._slot: Slot | None = None
+        self._place = 0
+        self._flags = 0
+        self._cookie = b""
+        self._attempts = 0
+        self._held = True
+        self._out: list[bytes] = []
+        self._chunk_answer = False
+        self._close_after = False
+        self._status = 0
+        self._started = 0.0
+        self._first_byte = 0.0
+
+    # -- from the request to a connection -----------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Choose who answers, and ask for a connection to it."""
+        self.started = True
+        self._started = perf_counter()
+        client = self.client
+        client.plane.active.add(self)
+        entry = self._entry
+        assert entry is not None
+        trial = entry.trial
+        if trial is None:
+            entry.pool.acquire(self)
+            return
+
+        if trial.needs_body:
+            self.body += self.fresh
+            self.fresh = []
+        unit = trial.unit_of(self)
+        if unit is None:
+            unit = hexlify(urandom(16))
+            self._flags = UNIDENTIFIED
+            if trial.cookie is not None:
+                self._cookie = trial.cookie(unit)
+        self._place = place(trial.bucket_prefix, unit)
+        variant = None if self.force is None else self._forced(trial)
+        if variant is None:
+            variant = assign(trial.plan, unit).variant
+        slot = self._slot = trial.slots[variant]
+        slot.pool.acquire(self)
+
+    def _forced(self, trial: Trial) -> str | None:
+        assert self.force is not None
+        try:
+            experiment, variant = read_force(
+                self.force.decode("latin-1"), self.snapshot.state.key, self.client.plane.wall
+            )
+        except TokenError:
+            return None
+        if experiment != trial.name or variant not in trial.slots:
+            return None
+        self._flags |= FORCED
+        return variant
+
+    def waits_for(self) -> int:
+        """How many bytes of the body must be here before `begin`: the unit may stand in them."""
+        path = self.target.partition(b"?")[0]
+        if path.startswith(OWN_ROUTES):
+            self.local = True
+            return self.snapshot.limits.outcome_bytes
+        entry = self._entry = self.snapshot.entry(path)
+        if entry is None or entry.trial is None or not entry.trial.needs_body:
+            return 0
+        return self.snapshot.limits.json_prefix
+
+    @property
+    def routed(self) -> bool:
+        """Whether `waits_for` found a route."""
+        return self._entry is not None
+
+    def answer_locally(self) -> None:
+        """One of the service's own routes: not forwarded, not recorded."""
+        if not self.complete:
+            limit = self.snapshot.limits.outcome_bytes
+            self.refuse(Refusal(413, "body-too-large", f"the body is longer than {limit} bytes"))
+            return
+        self.started = True
+        self.client.plane.answer_locally(self)
+
+    def answered_locally(self, answer: bytes, *, close: bool) -> None:
+        """The whole answer of one of the service's own routes."""
+        if self.over:
+            return
+        self.over = True
+        self.client.write(answer)
+        self.client.answered(self, close=close)
+
+    # -- to the backend -----------------------------------------------------------------------------------
+
+    def send(self, connection: BackendConnection) -> None:
+        """The pool's answer: a connection that is this exchange's own until it ends."""
+        self.connection = connection
+        connection.exchange = self
+        client = self.client
+        parts = [self.method, b" ", self.target, connection.address.request_tail, *self.head, client.forwarded]
+        if self.forwarded_for is not None:
+            parts += (b"x-forwarded-for: ", self.forwarded_for, b", ", client.peer, CRLF)
+        else:
+            parts.append(client.forwarded_for)
+        if self.host is not None:
+            parts += (b"x-forwarded-host: ", self.host, CRLF)
+        if not self.request_id:
+            self.request_id = client.plane.new_request_id()
+        parts += (b"x-request-id: ", self.request_id, CRLF)
+        if self.upgrade is not None:
+            parts += (b"connection: upgrade\r\nupgrade: ", self.upgrade, CRLF)
+        if self.expects and not self.complete:
+            parts.append(b"expect: 100-continue\r\n")
+
+        pool = connection.pool
+        self._attempts += 1
+        now = client.plane.now
+        self.deadline = now + min(pool.first_byte_timeout, pool.timeout)
+        self.sent_all = self.complete
+        self.body += self.fresh
+        self.fresh = []
+        if self.chunked:
+            parts.append(b"transfer-encoding: chunked\r\n\r\n")
+            self._frame(parts, self.body)
+        elif self.length is not None:
+            parts += (b"content-length: ", self.length, b"\r\n\r\n", *self.body)
+        else:
+            parts.append(CRLF)
+        connection.transport.write(b"".join(parts))
+        if not self.complete:
+            self._hold_or_let_go()
+            client.resume_reading()
+
+    def push(self) -> None:
+        """More of the body has come, or its end, while the exchange is under way."""
+        connection = self.connection
+        if connection is None or self.sent_all:
+            return
+        fresh, self.fresh = self.fresh, []
+        self.sent_all = self.complete
+        if self._held:
+            self.body += fresh
+            self._hold_or_let_go()
+        if self.chunked:
+            parts: list[bytes] = []
+            self._frame(parts, fresh)
+            fresh = parts
+        if fresh:
+            connection.transport.write(b"".join(fresh))
+
+    def _frame(self, parts: list[bytes], pieces: list[bytes]) -> None:
+        for piece in pieces:
+            parts += (b"%x\r\n" % len(piece), piece, CRLF)
+        if self.complete:
+            parts.append(LAST_CHUNK)
+
+    def _hold_or_let_go(self) -> None:
+        # A body that is kept can be sent again; a large one is not worth the memory.
+        if self.received > _LARGEST_HELD:
+            self._held = False
+            self.body = []
+
+    # -- from the backend ---------------------------------------------------------------------------------
+
+    def interim(self, status: int, head: list[bytes]) -> None:
+        """A 1xx answer: passed on to a client that can read one."""
+        if self.modern:
+            self.client.write(b"".join((status_line(status), *head, CRLF)))
+
+    def switch(self, head: list[bytes], protocol: bytes) -> None:
+        """101: from here on both connections carry bytes that are none of ours."""
+        self._status = 101
+        self._first_byte = perf_counter()
+        self.answering = self.tunnel = True
+        self.deadline = _FOREVER
+        parts = [status_line(101), *head, b"connection: upgrade\r\nupgrade: ", protocol, CRLF]
+        self._add_own(parts)
+        parts.append(CRLF)
+        self.client.write(b"".join(parts))
+        self.client.open_tunnel()
+
+    def answer_head(self, status: int, head: list[bytes], length: bytes | None, *, has_body: bool) -> None:
+        """The head of the final answer; what follows it is decided here."""
+        self.answering = True
+        self._status = status
+        self._first_byte = perf_counter()
+        client = self.client
+        if self.connection is not None:
+            timeout = self.connection.pool.timeout
+            self.deadline = client.plane.now + timeout if timeout != _FOREVER else _FOREVER
+        out = self._out
+        out.append(status_line(status))
+        out += head
+        delimited = False
+        if length is not None:
+            if has_body or self.head_only or status == 304:
+                out += (b"content-length: ", length, CRLF)
+        elif has_body:
+            if self.modern:
+                self._chunk_answer = True
+                out.append(b"transfer-encoding: chunked\r\n")
+            else:
+                delimited = True
+        self._close_after = delimited or not self.keep_alive or not self.complete or client.plane.draining
+        if self._close_after:
+            out.append(b"connection: close\r\n")
+        elif not self.modern:
+            out.append(b"connection: keep-alive\r\n")
+        self._add_own(out)
+        out.append(CRLF)
+        # Nothing is repeated once the answer has begun.
+        self._held = False
+        self.body = []
+
+    def _add_own(self, out: list[bytes]) -> None:
+        out += (b"x-request-id: ", self.request_id, CRLF)
+        slot = self._slot
+        if slot is not None:
+            plane = self.client.plane
+            token = slot.signer.sign(self._place % BUCKETS, plane.new_decision(), int(plane.wall), self._flags)
+            out += (b"x-turnout-token: ", token, CRLF, slot.headers, self._cookie)
+
+    def answer_body(self, body: bytes) -> None:
+        """A piece of the answer's body, written when the read that brought it has been parsed."""
+        if self._chunk_answer:
+            self._out += (b"%x\r\n" % len(body), body, CRLF)
+        else:
+            self._out.append(body)
+
+    def flush_answer(self) -> None:
+        """Write what has come so far."""
+        if self._out and not self.over:
+            out, self._out = self._out, []
+            self.client.write(b"".join(out))
+
+    def answer_end(self) -> None:
+        """The answer is complete."""
+        if self.over:
+            return
+        if self.tunnel:
+            self._end(CLIENT_CLOSED if self.client.gone else 101)
+            self.client.close()
+            return
+        if self._chunk_answer:
+            self._out.append(LAST_CHUNK)
+        self.flush_answer()
+        self._end(self._status)
+        self.client.answered(self, close=self._close_after)
+
+    # -- what goes wrong ----------------------------------------------------------------------------------
+
+    def unreachable(self, address: Address, refusal: Refusal) -> None:
+        """No connection could be made, so nothing was sent: another address may be tried."""
+        if self.over:
+            return
+        self._attempts += 1
+        slot_pool = self._pool()
+        if self._attempts <= len(slot_pool.addresses) and len(slot_pool.addresses) > 1:
+            slot_pool.acquire(self, avoid=address)
+        else:
+            self.refuse(refusal)
+
+    def broken(self, address: Address, refusal: Refusal) -> None:
+        """The connection failed under the exchange."""
+        self.connection = None
+        if self.over:
+            return
+        if self.answering:
+            # The client has seen a part: all that can be said is that the rest is missing.
+            self._end(502)
+            self.client.abort()
+            return
+        may_repeat = self.method in REPEATABLE or (self._entry is not None and self._entry.repeatable)
+        if may_repeat and self._held and self._attempts < 2:
+            self._pool().acquire(self, fresh=True, avoid=address)
+        else:
+            self.refuse(refusal)
+
+    def expire(self) -> None:
+        """The deadline has passed: whose it was depends on how far the exchange had come."""
+        connection = self.connection
+        name = self._pool().name
+        if connection is None:
+            self._pool().forget(self)
+            self.refuse(Refusal(503, "pool-timeout", f"no connection to {name} became free in time", 1))
+            return
+        self._leave(failed=True)
+        if self.answering:
+            self._end(504)
+            self.client.abort()
+        elif self._pool().timeout <= self._pool().first_byte_timeout:
+            self.refuse(Refusal(504, "timeout", f"{name} did not finish its answer in time"))
+        else:
+            self.refuse(Refusal(504, "first-byte-timeout", f"{name} did not begin its answer in time"))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer for the router itself."""
+        if self.over:
+            return
+        if self.connection is not None:
+            self._leave(failed=False)
+        client = self.client
+        close = not self.keep_alive or not self.complete or client.plane.draining or self.upgrade is not None
+        extra: list[bytes] = []
+        if self._slot is not None:
+            if not self.request_id:
+                self.request_id = client.plane.new_request_id()
+            self._add_own(extra)
+        answer = render(
+            refusal,
+            b"" if extra else self.request_id,
+            b"".join(extra),
+            close=close,
+            head_only=self.head_only,
+        )
+        client.write(answer)
+        if self.started:
+            self._end(refusal.status)
+        else:
+            self.over = True
+        client.answered(self, close=close)
+
+    def client_lost(self) -> None:
+        """The client hung up: nothing more is read from the backend for it."""
+        if self.over:
+            return
+        if self.connection is not None:
+            self._leave(failed=False)
+        elif self.started and not self.local:
+            self._pool().forget(self)
+        if self.started and not self.local:
+            self._end(CLIENT_CLOSED)
+        self.over = True
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    def _pool(self) -> Pool:
+        if self._slot is not None:
+            return self._slot.pool
+        assert self._entry is not None
+        return self._entry.pool
+
+    def _leave(self, *, failed: bool) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.abandon(failed=failed)
+
+    def _end(self, status: int) -> None:
+        self.over = True
+        self.client.plane.active.discard(self)
+        slot = self._slot
+        if slot is None or self._flags & FORCED:
+            return
+        now = perf_counter()
+        if self._flags & UNIDENTIFIED:
+            slot.accumulator.unidentified += 1
+        first = self._first_byte or now
+        slot.accumulator.add(
+            self._place,
+            int((first - self._started) * 1e6),
+            int((now - self._started) * 1e6),
+            status >= 500,
+        )

@@ -1,0 +1,134 @@
+"""What do all connections of a worker share?
+
+The snapshot pointer, a clock that is read without a call, the registries that the sweep goes through, and the
+numbers that make decisions unique.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import count
+from os import urandom
+from time import monotonic, time
+
+from router.data.answers import Refusal
+from router.data.downstream import ClientConnection
+from router.data.exchange import Exchange
+from router.data.local import Application, answer
+from router.data.pool import Pool
+from router.data.recorder import Recorder
+from router.data.snapshot import Snapshot, build
+from router.errors import TokenError
+from router.state import State
+from router.token import read_token
+
+SWEEP = 0.05
+
+log = logging.getLogger("turnout.data")
+
+
+class Plane:
+    """One worker's data plane."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.now = monotonic()
+        self.wall = time()
+        self.draining = False
+        self.clients: set[ClientConnection] = set()
+        self.active: set[Exchange] = set()
+        self.application: Application | None = None
+        self.snapshot: Snapshot
+        self._pools: dict[str, Pool] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        worker = urandom(4)
+        self._request_prefix = b"%012x-%b-" % (int(self.wall * 1000), worker.hex().encode())
+        self._requests = count(1)
+        self._decisions = count(int.from_bytes(worker, "big") << 32)
+
+    # -- the request's path -------------------------------------------------------------------------------
+
+    def new_request_id(self) -> bytes:
+        """An id that no other worker makes, and that sorts by the worker's start."""
+        return self._request_prefix + b"%08x" % next(self._requests)
+
+    def new_decision(self) -> int:
+        """64 bits that no other worker makes."""
+        return next(self._decisions)
+
+    def own_header(self, exchange: Exchange, name: bytes, value: bytes) -> None:
+        """A header of ours from a client: kept where it is signed, dropped where it is not."""
+        if name == b"x-turnout-force":
+            exchange.force = value
+        elif name == b"x-turnout-token":
+            try:
+                read_token(value.decode("latin-1"), exchange.snapshot.state.key)
+            except TokenError:
+                return
+            exchange.head += (name, b": ", value, b"\r\n")
+
+    def answer_locally(self, exchange: Exchange) -> None:
+        """Run the service's own application for a request, as a task of its own."""
+        task = asyncio.get_running_loop().create_task(self._run(exchange))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, exchange: Exchange) -> None:
+        assert self.application is not None
+        if self.draining:
+            exchange.keep_alive = False
+        try:
+            content = await answer(self.application, exchange)
+        except Exception:
+            log.exception("the service's own route %s failed", exchange.target.decode("latin-1"))
+            exchange.refuse(Refusal(500, "internal", "the service failed to answer; its log says why"))
+            return
+        exchange.answered_locally(content, close=not exchange.keep_alive)
+
+    # -- a change -----------------------------------------------------------------------------------------
+
+    def adopt(self, state: State) -> None:
+        """Build the snapshot of a state, which may fail, then swap one pointer, which cannot."""
+        pools = {}
+        for name, backend in state.settings.backends.items():
+            present = self._pools.get(name)
+            keep = present is not None and present.backend == backend
+            pools[name] = present if keep and present is not None else Pool(name, backend, self.clock)
+        snapshot = build(state, pools, self.recorder.accumulator)
+
+        before, self._pools = self._pools, pools
+        self.snapshot = snapshot
+        for name, pool in before.items():
+            if pools.get(name) is not pool:
+                pool.retire()
+
+    def clock(self) -> float:
+        """Seconds on the worker's own clock, as old as the last sweep."""
+        return self.now
+
+    # -- the sweep ----------------------------------------------------------------------------------------
+
+    async def keep_sweeping(self) -> None:
+        """Advance the clock and enforce deadlines until cancelled."""
+        rounds = 0
+        while True:
+            await asyncio.sleep(SWEEP)
+            self.now = monotonic()
+            self.wall = time()
+            rounds += 1
+            self._sweep(connections=rounds % 5 == 0)
+
+    def _sweep(self, *, connections: bool) -> None:
+        now = self.now
+        for exchange in [exchange for exchange in self.active if exchange.deadline < now]:
+            exchange.expire()
+        if not connections:
+            return
+        for client in list(self.clients):
+            if client.deadline < now:
+                client.expire()
+            elif client.send_deadline < now:
+                client.abort()
+        for pool in self._pools.values():
+            pool.sweep()

@@ -1,0 +1,193 @@
+"""Which connection to a backend does a request get?
+
+One pool per backend: per address a bounded number of connections, the idle ones kept; the address with the
+fewest requests outstanding is chosen; a request that finds none free waits, bounded in number and in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from router.data.answers import Refusal
+from router.settings import Backend
+
+if TYPE_CHECKING:
+    from router.data.exchange import Exchange
+    from router.data.upstream import BackendConnection
+
+FAILURES_BEFORE_SET_ASIDE = 5
+# An idle connection younger than this was seen alive by the event loop; an older one is asked.
+TRUSTED_IDLE = 0.5
+
+
+class Address:
+    """One address of a backend: its connections and how it has been doing."""
+
+    __slots__ = ("aside_until", "failures", "host", "idle", "open", "outstanding", "port", "request_tail")
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.host = parts.hostname or ""
+        self.port = parts.port or 80
+        self.request_tail = f" HTTP/1.1\r\nhost: {parts.netloc}\r\n".encode()
+        self.idle: list[BackendConnection] = []
+        self.open = 0
+        self.outstanding = 0
+        self.failures = 0
+        self.aside_until = 0.0
+
+
+class Pool:
+    """The connections to one backend."""
+
+    def __init__(self, name: str, backend: Backend, now: Callable[[], float]) -> None:
+        self.name = name
+        self.backend = backend
+        self.addresses = tuple(Address(url) for url in backend.addresses)
+        self.first_byte_timeout = float(backend.first_byte_timeout)
+        self.timeout = float("inf") if backend.timeout is None else float(backend.timeout)
+        self.retired = False
+        self._now = now
+        self._waiting: deque[Exchange] = deque()
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a connection."""
+        return len(self._waiting)
+
+    def acquire(self, exchange: Exchange, *, fresh: bool = False, avoid: Address | None = None) -> None:
+        """Give ``exchange`` a connection, now or later, or refuse it; it is told by its own methods."""
+        address = self._choose(avoid)
+        if not fresh:
+            while address.idle:
+                connection = address.idle.pop()
+                if connection.usable(self._now() - TRUSTED_IDLE):
+                    address.outstanding += 1
+                    exchange.send(connection)
+                    return
+                connection.close()
+        if address.open < self.backend.max_connections:
+            address.outstanding += 1
+            address.open += 1
+            task = asyncio.get_running_loop().create_task(self._connect(address, exchange))
+            self._connecting.add(task)
+            task.add_done_callback(self._connecting.discard)
+        elif len(self._waiting) < self.backend.max_waiting:
+            exchange.deadline = self._now() + self.backend.wait_timeout
+            self._waiting.append(exchange)
+        else:
+            exchange.refuse(Refusal(503, "pool-full", f"too many requests wait for {self.name}", 1))
+
+    def forget(self, exchange: Exchange) -> None:
+        """Take a request out of the queue, because it was given up."""
+        if exchange in self._waiting:
+            self._waiting.remove(exchange)
+
+    def release(self, connection: BackendConnection) -> None:
+        """A connection's answer is complete, and it can carry another request."""
+        address = connection.address
+        address.outstanding -= 1
+        address.failures = 0
+        if self.retired:
+            connection.close()
+        elif self._waiting:
+            address.outstanding += 1
+            self._waiting.popleft().send(connection)
+        else:
+            connection.idle_since = self._now()
+            address.idle.append(connection)
+
+    def lost(self, connection: BackendConnection, *, in_use: bool, failed: bool) -> None:
+        """A connection is gone; ``failed`` says that it was the address' doing."""
+        address = connection.address
+        address.open -= 1
+        if in_use:
+            address.outstanding -= 1
+            if failed:
+                self.failed(address)
+        elif connection in address.idle:
+            address.idle.remove(connection)
+        if self._waiting and not self.retired:
+            self.acquire(self._waiting.popleft())
+
+    def failed(self, address: Address) -> None:
+        """Count a failure in a row; the fifth sets the address aside for a while, unless it is the last."""
+        address.failures += 1
+        if address.failures < FAILURES_BEFORE_SET_ASIDE:
+            return
+        now = self._now()
+        if any(other is not address and other.aside_until <= now for other in self.addresses):
+            address.aside_until = now + self.backend.set_aside
+            address.failures = 0
+
+    def sweep(self) -> None:
+        """Close connections that have been idle for too long."""
+        limit = self._now() - self.backend.idle_timeout
+        for address in self.addresses:
+            while address.idle and address.idle[0].idle_since < limit:
+                address.idle[0].close()
+
+    def retire(self) -> None:
+        """No snapshot uses this pool any more: close what is idle, and the rest as it comes back."""
+        self.retired = True
+        for address in self.addresses:
+            for connection in list(address.idle):
+                connection.close()
+
+    def _choose(self, avoid: Address | None) -> Address:
+        addresses = self.addresses
+        if len(addresses) == 1:
+            return addresses[0]
+        now = self._now()
+        able = [address for address in addresses if address.aside_until <= now] or list(addresses)
+        if avoid is not None and len(able) > 1:
+            able = [address for address in able if address is not avoid]
+        least = min(able, key=lambda address: address.outstanding)
+        if least.outstanding:
+            return least
+        # Among idle addresses the one whose connection rested longest, so that all are used.
+        return min(
+            (address for address in able if address.outstanding == 0),
+            key=lambda address: address.idle[-1].idle_since if address.idle else 0.0,
+        )
+
+    async def _connect(self, address: Address, exchange: Exchange) -> None:
+        from router.data.upstream import BackendConnection
+
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self.backend.connect_timeout):
+                _, connection = await loop.create_connection(
+                    lambda: BackendConnection(self, address), address.host, address.port
+                )
+        except (OSError, TimeoutError) as error:
+            address.open -= 1
+            address.outstanding -= 1
+            self.failed(address)
+            late = isinstance(error, TimeoutError)
+            exchange.unreachable(
+                address,
+                Refusal(504, "connect-timeout", f"{self.name} did not accept a connection in time")
+                if late
+                else Refusal(502, "connect-failed", f"{self.name} refused the connection"),
+            )
+            if self._waiting:
+                self.acquire(self._waiting.popleft())
+            return
+        if exchange.over:
+            self.release(connection)
+        else:
+            exchange.send(connection)
+
+
+def poll_readable(fileno: int) -> bool:
+    """Whether a read on this socket would return now: data that nobody asked for, or its end."""
+    poller = select.poll()
+    poller.register(fileno, select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(poller.poll(0))

@@ -1,0 +1,79 @@
+"""What stands at a JSON pointer in a document of which only the beginning may be here?"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from json.decoder import scanstring
+
+import msgspec
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_decoder = json.JSONDecoder()
+
+
+def value_at(document: bytes, steps: Sequence[str]) -> object:
+    """The value that ``steps`` lead to, or None if it is not there, or not whole in this prefix.
+
+    A whole document takes the quick way; a cut one is walked only as far as the value, never beyond the cut.
+    """
+    try:
+        value: object = msgspec.json.decode(document)
+    except msgspec.DecodeError:
+        return _walk(document.decode("utf-8", "replace"), steps)
+    for step in steps:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def _walk(text: str, steps: Sequence[str]) -> object:
+    try:
+        at = _skip(text, 0)
+        for step in steps:
+            found = _enter(text, at, step)
+            if found is None:
+                return None
+            at = found
+        value, end = _decoder.raw_decode(text, at)
+    except (ValueError, IndexError, RecursionError):
+        return None
+    # A number that touches the cut may go on behind it.
+    return None if end == len(text) and not isinstance(value, str | list | dict) else value
+
+
+def _enter(text: str, at: int, step: str) -> int | None:
+    """Where the member ``step`` of the object or array that begins at ``at`` begins."""
+    opening, index = text[at], 0
+    if opening not in "{[":
+        return None
+    at = _skip(text, at + 1)
+    while text[at] not in "}]":
+        if opening == "{":
+            key, at = scanstring(text, _after(text, at, '"'))
+            at = _skip(text, _after(text, _skip(text, at), ":"))
+        else:
+            key, index = str(index), index + 1
+        if key == step:
+            return at
+        at = _skip(text, _decoder.raw_decode(text, at)[1])
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+    return None
+
+
+def _skip(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    assert match is not None
+    return match.end()
+
+
+def _after(text: str, at: int, character: str) -> int:
+    if text[at] != character:
+        raise ValueError(f"expected {character!r}")
+    return at + 1

@@ -1,0 +1,173 @@
+"""What does a worker remember of the requests it served, and how does that reach Redis exactly once?
+
+A request adds to its variant's sums and nothing else. A few times a second the sums are taken, numbered and
+sent; a batch whose fate is unknown is sent again under its number, which the store counts once, and while it
+is in doubt new sums simply go on adding up, so that an outage costs no memory worth the name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from policies.assignment import BUCKETS, POSITIONS
+from policies.latency_cells import CELLS, cell
+from router.errors import StoreUnavailable
+from router.store.records import Batch, Delta
+
+GROUPS = 32
+INTERVAL = 0.2
+
+Send = Callable[[Batch], Awaitable[bool]]
+
+
+class Accumulator:
+    """The sums of one variant in one epoch, since they were last taken."""
+
+    __slots__ = ("__weakref__", "_dirty", "_log", "_seen", "epoch", "experiment", "unidentified", "variant")
+
+    def __init__(self, experiment: str, epoch: int, variant: str, dirty: list[Accumulator]) -> None:
+        self.experiment = experiment
+        self.epoch = epoch
+        self.variant = variant
+        self.unidentified = 0
+        self._dirty = dirty
+        self._log: list[tuple[int, int, int, bool]] = []
+        self._seen = bytearray(0)
+
+    def add(self, place: int, first_byte: int, last_byte: int, failed: bool) -> None:
+        """Record one request: its unit's place, its latencies in microseconds, and whether it failed."""
+        if not self._log:
+            self._dirty.append(self)
+        self._log.append((place, first_byte, last_byte, failed))
+
+    def fold(self, into: Delta, minute: int) -> None:
+        """Add the log to ``into`` and empty it."""
+        log, self._log = self._log, []
+        into.unidentified += self.unidentified
+        self.unidentified = 0
+        if not self._seen:
+            self._seen = bytearray(POSITIONS // 8)
+        seen = self._seen
+        requests, errors = into.requests, into.errors
+        first_byte, last_byte = into.first_byte, into.last_byte
+        first_cells, last_cells = into.first_cells, into.last_cells
+        for place, first, last, failed in log:
+            bucket = place % BUCKETS
+            requests[bucket] = requests.get(bucket, 0) + 1
+            first_byte[bucket] = first_byte.get(bucket, 0) + first
+            last_byte[bucket] = last_byte.get(bucket, 0) + last
+            if failed:
+                errors[bucket] = errors.get(bucket, 0) + 1
+            row = bucket % GROUPS * CELLS
+            key = row + cell(first)
+            first_cells[key] = first_cells.get(key, 0) + 1
+            key = row + cell(last)
+            last_cells[key] = last_cells.get(key, 0) + 1
+            position = place >> 44
+            mask = 1 << (position & 7)
+            if not seen[position >> 3] & mask:
+                seen[position >> 3] |= mask
+                into.positions.append(position)
+        if log:
+            into.minutes[minute] = into.minutes.get(minute, 0) + len(log)
+
+
+class Recorder:
+    """Takes the accumulators' sums on a schedule and sends them, each batch once."""
+
+    def __init__(self, writer: str, send: Send, journal: Path) -> None:
+        self._writer = writer
+        self._send = send
+        self._journal = journal
+        # Slots hold the accumulators: one lives as long as a request or a snapshot that uses it, and, by
+        # the list of those that have something to tell, until that has been told.
+        self._accumulators: WeakValueDictionary[tuple[str, int, str], Accumulator] = WeakValueDictionary()
+        self._dirty: list[Accumulator] = []
+        self._sums: dict[str, dict[tuple[int, str], Delta]] = {}
+        self._in_doubt: dict[str, Batch] = {}
+        self._numbers: dict[str, int] = {}
+
+    def accumulator(self, experiment: str, epoch: int, variant: str) -> Accumulator:
+        """The accumulator of a variant in an epoch: the same one as long as it is in use."""
+        key = (experiment, epoch, variant)
+        found = self._accumulators.get(key)
+        if found is None:
+            found = self._accumulators[key] = Accumulator(*key, self._dirty)
+        return found
+
+    @property
+    def pending(self) -> int:
+        """Batches that Redis has not confirmed."""
+        return len(self._in_doubt) + len(self._sums)
+
+    async def flush(self, now: float) -> None:
+        """Take the sums and send what can be sent; `StoreUnavailable` leaves everything for the next time."""
+        self._take(now)
+        for experiment in list(self._in_doubt):
+            await self._confirm(experiment)
+        for experiment in list(self._sums):
+            deltas = self._sums.pop(experiment)
+            number = self._numbers[experiment] = self._numbers.get(experiment, 0) + 1
+            self._in_doubt[experiment] = Batch(
+                experiment=experiment, writer=self._writer, number=number, deltas=list(deltas.values())
+            )
+            await self._confirm(experiment)
+
+    async def _confirm(self, experiment: str) -> None:
+        await self._send(self._in_doubt[experiment])
+        del self._in_doubt[experiment]
+
+    def _take(self, now: float) -> None:
+        minute = int(now // 60)
+        for accumulator in self._dirty:
+            deltas = self._sums.setdefault(accumulator.experiment, {})
+            key = (accumulator.epoch, accumulator.variant)
+            if key not in deltas:
+                deltas[key] = Delta(epoch=accumulator.epoch, variant=accumulator.variant)
+            accumulator.fold(deltas[key], minute)
+        self._dirty.clear()
+
+    def save(self, now: float) -> int:
+        """Write what Redis has not confirmed to the journal, for the next worker; how many batches."""
+        self._take(now)
+        batches = list(self._in_doubt.values())
+        for experiment, deltas in self._sums.items():
+            number = self._numbers.get(experiment, 0) + 1
+            batches.append(
+                Batch(
+                    experiment=experiment, writer=self._writer, number=number, deltas=list(deltas.values())
+                )
+            )
+        if batches:
+            self._journal.mkdir(parents=True, exist_ok=True)
+            (self._journal / f"{self._writer}.json").write_bytes(msgspec.json.encode(batches))
+        return len(batches)
+
+    async def replay(self) -> int:
+        """Send the batches of journals that earlier workers left; the store counts none of them twice."""
+        sent = 0
+        for path in sorted(self._journal.glob("*.json")):
+            try:
+                batches = msgspec.json.decode(path.read_bytes(), type=list[Batch])
+            except (OSError, msgspec.DecodeError):
+                continue
+            for batch in sorted(batches, key=lambda batch: batch.number):
+                await self._send(batch)
+                sent += 1
+            path.unlink(missing_ok=True)
+        return sent
+
+
+async def keep_flushing(recorder: Recorder, clock: Callable[[], float]) -> None:
+    """Flush every `INTERVAL` until cancelled; an outage is waited out."""
+    while True:
+        await asyncio.sleep(INTERVAL)
+        try:
+            await recorder.flush(clock())
+        except StoreUnavailable:
+            continue

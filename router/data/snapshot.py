@@ -1,0 +1,135 @@
+"""What does a worker route by? Built once from a state; a request only reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from policies.assignment import bucket_prefix
+from policies.plan import Plan
+from router.data.pool import Pool
+from router.data.recorder import Accumulator
+from router.data.unit import Extractor, captures, extractor, needs_body
+from router.data.wire import REQUEST_KINDS
+from router.settings import Limits
+from router.state import State
+from router.token import Signer
+
+_REMEMBERED_PATHS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One variant of a running experiment: where its requests go, and how they are signed and recorded."""
+
+    variant: str
+    pool: Pool
+    signer: Signer
+    accumulator: Accumulator
+    headers: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A running experiment, as a request needs it."""
+
+    name: str
+    plan: Plan
+    bucket_prefix: bytes
+    slots: Mapping[str, Slot]
+    unit_of: Extractor
+    needs_body: bool
+    cookie: Callable[[bytes], bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A route: its pool when no experiment runs, the experiment that splits it, and what may be repeated."""
+
+    pool: Pool
+    trial: Trial | None
+    repeatable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that a request reads, of one version; replaced whole, never edited."""
+
+    state: State
+    limits: Limits
+    kinds: dict[bytes, int]
+    prefixes: Mapping[bytes, Entry]
+    remembered: dict[bytes, Entry | None] = field(default_factory=dict)
+
+    def entry(self, path: bytes) -> Entry | None:
+        """The route with the longest prefix of ``path`` that ends at its end, at ``/`` or at ``:``."""
+        try:
+            return self.remembered[path]
+        except KeyError:
+            found = self._search(path)
+            if len(self.remembered) < _REMEMBERED_PATHS and len(path) <= 256:
+                self.remembered[path] = found
+            return found
+
+    def _search(self, path: bytes) -> Entry | None:
+        end = len(path)
+        while end > 0:
+            entry = self.prefixes.get(path[:end])
+            if entry is not None:
+                return entry
+            end = max(path.rfind(b"/", 0, end), path.rfind(b":", 0, end))
+        return self.prefixes.get(b"")
+
+
+def build(
+    state: State,
+    pools: Mapping[str, Pool],
+    accumulator: Callable[[str, int, str], Accumulator],
+) -> Snapshot:
+    """Build the snapshot of a state; ``pools`` has one pool for every backend. May fail; changes nothing."""
+    settings = state.settings
+    kinds = dict(REQUEST_KINDS)
+    for experiment in settings.experiments.values():
+        captures(experiment.unit, kinds)
+
+    trials: dict[str, Trial] = {}
+    for name, experiment in settings.experiments.items():
+        epoch = state.epochs.get(name)
+        if epoch is None or not experiment.running:
+            continue
+        slots = {
+            variant: Slot(
+                variant=variant,
+                pool=pools[spec.backend],
+                signer=Signer(state.key, name, epoch.number, variant),
+                accumulator=accumulator(name, epoch.number, variant),
+                headers=f"x-turnout-variant: {variant}\r\n".encode() if experiment.expose_variant else b"",
+            )
+            for variant, spec in experiment.variants.items()
+        }
+        cookie = experiment.cookie
+        trials[name] = Trial(
+            name=name,
+            plan=Plan(epoch.salt, epoch.weights),
+            bucket_prefix=bucket_prefix(epoch.salt),
+            slots=slots,
+            unit_of=extractor(experiment.unit, kinds, settings.limits.json_prefix),
+            needs_body=needs_body(experiment.unit),
+            cookie=None if cookie is None else _cookie_line(cookie.name, int(cookie.max_age), cookie.secure),
+        )
+
+    prefixes = {
+        route.path.rstrip("/").encode(): Entry(
+            pool=pools[route.backend],
+            trial=trials.get(route.experiment) if route.experiment else None,
+            repeatable=route.repeatable,
+        )
+        for route in settings.routes
+    }
+    return Snapshot(state=state, limits=settings.limits, kinds=kinds, prefixes=prefixes)
+
+
+def _cookie_line(name: str, max_age: int, secure: bool) -> Callable[[bytes], bytes]:
+    before = f"set-cookie: {name}=".encode()
+    after = f"; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}\r\n".encode()
+    return lambda unit: before + unit + after

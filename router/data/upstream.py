@@ -1,0 +1,260 @@
+"""What does a backend's connection do with the bytes that come back?"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+import httptools
+
+from router.data.answers import Refusal
+from router.data.pool import Address, Pool, poll_readable
+from router.data.wire import (
+    CONNECTION,
+    CRLF,
+    ENCODING,
+    LENGTH,
+    OWN,
+    PASS,
+    RESPONSE_KINDS,
+    SEPARATOR,
+    UPGRADE,
+    kind_of,
+    tokens,
+    without,
+)
+
+if TYPE_CHECKING:
+    from router.data.exchange import Exchange
+
+LARGEST_HEAD = 256 * 1024
+
+_kinds = dict(RESPONSE_KINDS)
+_INTERIM = 200
+_NO_BODY = frozenset((204, 304))
+
+
+class BackendConnection(asyncio.Protocol):
+    """One connection to one address; it carries one exchange at a time and parses the answers."""
+
+    __slots__ = (
+        "_chunked",
+        "_connection_tokens",
+        "_finished",
+        "_head",
+        "_head_bytes",
+        "_in_head",
+        "_keep",
+        "_length",
+        "_parser",
+        "_upgrade",
+        "address",
+        "exchange",
+        "idle_since",
+        "pool",
+        "transport",
+    )
+
+    def __init__(self, pool: Pool, address: Address) -> None:
+        self.pool = pool
+        self.address = address
+        self.exchange: Exchange | None = None
+        self.idle_since = 0.0
+        self.transport: asyncio.Transport = cast(Any, None)
+        self._parser = httptools.HttpResponseParser(self)
+        self._finished = False
+        self._keep = False
+        self._in_head = False
+        self._head_bytes = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._head: list[bytes] = []
+        self._length: bytes | None = None
+        self._chunked = False
+        self._connection_tokens: set[bytes] | None = None
+        self._upgrade: bytes | None = None
+
+    # -- the transport's callbacks ------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            self.close()  # nobody asked: whatever this is, it must not become the next request's answer
+            return
+        if exchange.tunnel:
+            exchange.client.write(data)
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.exchange is not None and self.exchange.tunnel:
+                rest = data[upgrade.args[0] :]
+                if rest:
+                    self.exchange.client.write(rest)
+                return
+            self._broken("it switched protocols unasked")
+            return
+        except httptools.HttpParserError as error:
+            if self._finished:
+                self._done(reusable=False)
+            else:
+                self._broken(str(error))
+            return
+        if self._finished:
+            self._done(reusable=True)
+        elif self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > LARGEST_HEAD:
+                self._broken("its header is too large")
+        else:
+            exchange.flush_answer()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
+            self.pool.lost(self, in_use=False, failed=False)
+            return
+        if exchange.tunnel:
+            self.pool.lost(self, in_use=True, failed=False)
+            exchange.answer_end()
+            return
+        delimited = exchange.answering and self._length is None and not self._chunked and error is None
+        self.pool.lost(self, in_use=True, failed=not delimited)
+        if delimited:
+            exchange.answer_end()  # an answer without a length ends where its connection does
+        else:
+            exchange.broken(self.address, Refusal(502, "backend-closed", f"{self.pool.name} closed the connection"))
+
+    def pause_writing(self) -> None:
+        if self.exchange is not None:
+            self.exchange.client.hold_reading()
+
+    def resume_writing(self) -> None:
+        if self.exchange is not None:
+            self.exchange.client.resume_reading()
+
+    # -- the parser's callbacks ---------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self._finished:
+            raise ValueError("a second answer to one request")
+        self._in_head = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        kind = _kinds.get(name)
+        if kind is None:
+            kind = kind_of(_kinds, name)
+        if kind == PASS:
+            self._head += (name, SEPARATOR, value, CRLF)
+        elif kind == LENGTH:
+            self._length = value
+        elif kind == ENCODING:
+            self._chunked = value.lower() == b"chunked"
+            if not self._chunked:
+                raise ValueError("a transfer coding other than chunked")
+        elif kind == CONNECTION:
+            self._connection_tokens = (self._connection_tokens or set()) | tokens(value)
+        elif kind == UPGRADE:
+            self._upgrade = value
+        elif kind == OWN:
+            return
+
+    def on_headers_complete(self) -> None:
+        exchange = self.exchange
+        assert exchange is not None
+        self._in_head = False
+        self._head_bytes = 0
+        status = self._parser.get_status_code()
+        head = self._head
+        named = self._connection_tokens
+        if named is not None and named - {b"close", b"keep-alive"}:
+            head = without(head, named)
+        if status < _INTERIM:
+            self._interim(exchange, status, head)
+            return
+        exchange.answer_head(status, head, self._length, has_body=not (exchange.head_only or status in _NO_BODY))
+        # What follows on_header now is a trailer, which the head no longer takes.
+        self._head = []
+        if exchange.head_only:
+            # The parser cannot know that the request was HEAD and would wait for a body: a new one goes on.
+            self._finished = True
+            self._keep = self._parser.get_http_version() == "1.1" and not (named and b"close" in named)
+            self._parser = httptools.HttpResponseParser(self)
+
+    def _interim(self, exchange: Exchange, status: int, head: list[bytes]) -> None:
+        if status == 101:
+            if exchange.upgrade is None:
+                raise ValueError("101 to a request that asked for no upgrade")
+            exchange.switch(head, self._upgrade or exchange.upgrade)
+        elif status >= 100:
+            exchange.interim(status, head)
+        else:
+            raise ValueError("a status below 100")
+
+    def on_body(self, body: bytes) -> None:
+        if self._finished:
+            raise ValueError("a body where there must be none")
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.answer_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._finished:
+            return
+        if self._parser.get_status_code() < _INTERIM:
+            self._reset()
+            return
+        self._finished = True
+        self._keep = self._parser.should_keep_alive()
+
+    # -- the end of an exchange ---------------------------------------------------------------------------
+
+    def _done(self, *, reusable: bool) -> None:
+        exchange, self.exchange = self.exchange, None
+        assert exchange is not None
+        keep = reusable and self._keep and exchange.sent_all
+        self._finished = False
+        self._reset()
+        if keep:
+            self.pool.release(self)
+        else:
+            self._detach(failed=False)
+        exchange.answer_end()
+
+    def _broken(self, why: str) -> None:
+        exchange, self.exchange = self.exchange, None
+        self._detach(failed=True)
+        if exchange is not None:
+            refusal = Refusal(502, "backend-protocol", f"{self.pool.name} gave an answer that is not HTTP: {why}")
+            exchange.broken(self.address, refusal)
+
+    def abandon(self, *, failed: bool) -> None:
+        """The exchange was given up: this connection cannot be used again."""
+        self.exchange = None
+        self._detach(failed=failed)
+
+    def _detach(self, *, failed: bool) -> None:
+        # connection_lost comes later and finds nobody; the counts are set right now.
+        self.address.outstanding -= 1
+        if failed:
+            self.pool.failed(self.address)
+        self.transport.abort()
+
+    def usable(self, trusted_since: float) -> bool:
+        """Whether an idle connection can carry a request: not closing, and nothing unasked has arrived."""
+        if self.transport.is_closing():
+            return False
+        return self.idle_since > trusted_since or not poll_readable(self.transport.get_extra_info("socket").fileno())
+
+    def close(self) -> None:
+        """Close an idle connection."""
+        if self in self.address.idle:
+            self.address.idle.remove(self)
+        self.transport.close()

@@ -1,0 +1,138 @@
+"""How does one worker process live: from its first state to its last flushed sum?"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+from os import urandom
+from pathlib import Path
+from time import time
+from typing import Any, cast
+
+import uvicorn
+from redis.asyncio import Redis
+
+from router.data.downstream import ClientConnection
+from router.data.plane import Plane
+from router.data.recorder import Recorder, keep_flushing
+from router.data.service import make_service
+from router.errors import StoreUnavailable, TurnoutError
+from router.hosting import DRAIN_SECONDS, Host
+from router.last_state import load, save
+from router.options import WorkerOptions
+from router.state import State
+from router.store import states
+from router.store.client import connect
+from router.store.records import record
+
+POLL_SECONDS = 0.25
+LAST_FLUSH_SECONDS = 5.0
+
+log = logging.getLogger("turnout.data")
+
+
+async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
+    """Serve on the given socket until SIGTERM or SIGINT."""
+    redis = connect(options.redis_url)
+    data_dir = Path(options.data_dir)
+    recorder = Recorder(urandom(8).hex(), partial(record, redis), data_dir / "journal")
+    plane = Plane(recorder)
+    plane.adopt(await _first_state(redis, data_dir))
+    plane.application = make_service(lambda: plane.snapshot, redis)
+
+    listener = socket.socket(fileno=options.socket_fd)
+    config = uvicorn.Config(
+        cast(Any, plane.application),
+        http=cast(Any, partial(ClientConnection, plane)),
+        ws="none",
+        loop="uvloop",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        backlog=4096,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    host = Host(config, ready=ready, draining=partial(setattr, plane, "draining", True))
+    # What lives as long as the process need not be looked at by the collector again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+    background: list[Awaitable[None]] = [
+        plane.keep_sweeping(),
+        keep_flushing(recorder, time),
+        _keep_following(plane, redis, data_dir),
+        _replay(recorder),
+    ]
+    tasks = [asyncio.ensure_future(work) for work in background]
+    for task in tasks:
+        task.add_done_callback(partial(_stop_when_broken, host))
+    try:
+        await host.serve(sockets=[listener])
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await _last_flush(recorder)
+        await redis.aclose()
+
+
+def _stop_when_broken(host: Host, task: asyncio.Future[None]) -> None:
+    """A background task that fails would leave a worker that looks alive: it ends instead, and is replaced."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("a background task failed; the worker ends", exc_info=task.exception())
+        host.should_exit = True
+
+
+async def _first_state(redis: Redis, data_dir: Path) -> State:
+    with contextlib.suppress(StoreUnavailable):
+        state = await states.read(redis)
+        if state is not None:
+            save(data_dir, state)
+            return state
+    state = load(data_dir)
+    if state is None:
+        raise TurnoutError(f"Redis does not answer, and {data_dir} holds no last snapshot to start from")
+    log.warning("Redis has no state or does not answer; starting from the last snapshot, version %d", state.version)
+    return state
+
+
+async def _keep_following(plane: Plane, redis: Redis, data_dir: Path) -> None:
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        try:
+            if await states.version(redis) <= plane.snapshot.state.version:
+                continue
+            state = await states.read(redis)
+        except StoreUnavailable:
+            continue
+        if state is not None:
+            plane.adopt(state)
+            save(data_dir, state)
+            log.info("version %d is in force", state.version)
+
+
+async def _replay(recorder: Recorder) -> None:
+    while True:
+        try:
+            batches = await recorder.replay()
+        except StoreUnavailable:
+            await asyncio.sleep(1)
+            continue
+        if batches:
+            log.info("sent %d batches that an earlier worker had kept", batches)
+        return
+
+
+async def _last_flush(recorder: Recorder) -> None:
+    try:
+        async with asyncio.timeout(LAST_FLUSH_SECONDS):
+            await recorder.flush(time())
+    except (StoreUnavailable, TimeoutError):
+        kept = recorder.save(time())
+        log.warning("Redis does not answer; %d batches are kept in the journal for the next worker", kept)

@@ -1,0 +1,56 @@
+"""How does a process of the service host an application on sockets, and end without losing a request?"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+DRAIN_SECONDS = 30
+
+
+class Host(uvicorn.Server):
+    """uvicorn's server with the service's own signals: the first drains, and nothing is raised again after."""
+
+    def __init__(
+        self, config: uvicorn.Config, *, ready: Callable[[], None], draining: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._draining = draining
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._draining()
+        # Connections that the kernel has accepted and the loop has not yet: they are requests, too.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await super().shutdown(sockets=sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._handle, number)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_IGN)
+
+    def _handle(self, number: int) -> None:
+        self.handle_exit(number, None)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A second signal changes nothing: what is under way has its time, and the parent has the last word."""
+        self.should_exit = True
