@@ -1,0 +1,35 @@
+"""Which configuration does the demo serve?"""
+
+from __future__ import annotations
+
+EXPERIMENT = "digits"
+MODEL = "digits"
+METRIC = "correct"
+UNIT_HEADER = "x-user-id"
+CONTROL = "champion"
+CHALLENGER = "challenger"
+STRENGTHS = {CONTROL: "weak", CHALLENGER: "strong"}
+"""The demo's model behind each variant: the challenger is the better one, and the demo must find that."""
+
+_TEMPLATE = """\
+backends:
+  digits-v1: {{url: {champion}}}
+  digits-v2: {{url: {challenger}}}
+routes:
+  - {{path: /v2/models/digits, backend: digits-v1, experiment: digits}}
+experiments:
+  digits:
+    unit: [{{header: x-user-id}}]
+    variants:
+      champion:   {{backend: digits-v1, weight: 50}}
+      challenger: {{backend: digits-v2, weight: 50}}
+    control: champion
+    policy: {{kind: split}}
+    metrics:
+      - {{name: correct, kind: binary, goal: increase}}
+"""
+
+
+def write_configuration(champion: str, challenger: str) -> str:
+    """The YAML file's text, for the two model servers' URLs."""
+    return _TEMPLATE.format(champion=champion, challenger=challenger)

@@ -1,0 +1,161 @@
+"""Who uses the demo's models? Simulated people who send real images, and say whether the answer was right.
+
+Requests arrive as a Poisson process, whatever the answers take. Whose a request is, is drawn by how active
+each user is, and activity is heavy-tailed (Pareto): a few users send very many. Some outcomes are posted
+late, and some twice; each of these must count once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from random import Random
+
+import httpx
+
+from models.protocol import Call, ModelProtocol, ProtocolError
+from router.cli.demo.configuration import METRIC, UNIT_HEADER
+
+OUTCOMES = "/_turnout/outcomes"
+TOKEN = "x-turnout-token"
+
+_TAIL = 1.3  # Pareto's exponent: the mean is finite, the variance is not
+_IN_FLIGHT = 256
+_KEPT_FAILURES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many people there are, what they send (requests/s), and how they post what they saw."""
+
+    users: int = 2000
+    rate: float = 150.0
+    late_share: float = 0.2
+    late_seconds: float = 2.0
+    twice_share: float = 0.1
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One image as the protocol sends it, and the digit that it shows."""
+
+    call: Call
+    label: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """The users' own count, with which the report's must agree; by the model version that answered."""
+
+    sent: int = 0
+    answered: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    right: Counter[str] = field(default_factory=Counter)
+    late: int = 0
+    posted_again: int = 0
+    acknowledged: Counter[str] = field(default_factory=Counter)
+    users: set[str] = field(default_factory=set)
+    failed: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def fail(self, what: str) -> None:
+        """Something was not as it must be; the first few are kept in words."""
+        self.failed += 1
+        if len(self.failures) < _KEPT_FAILURES:
+            self.failures.append(what)
+
+
+def make_questions(
+    protocol: ModelProtocol, model: str, images: Sequence[Sequence[float]], labels: Sequence[int]
+) -> tuple[Question, ...]:
+    """One question per image."""
+    return tuple(
+        Question(protocol.infer(model, [image]), label) for image, label in zip(images, labels, strict=True)
+    )
+
+
+class Users:
+    """The simulated people; `arrive` lets them come until a time, and waits for their last outcome."""
+
+    def __init__(
+        self, load: Load, questions: Sequence[Question], protocol: ModelProtocol, client: httpx.AsyncClient
+    ) -> None:
+        self.tally = Tally()
+        self._load = load
+        self._questions = questions
+        self._protocol = protocol
+        self._client = client
+        self._rng = Random(load.seed)
+        self._names = [f"user-{number}" for number in range(load.users)]
+        self._activity = list(accumulate(self._rng.paretovariate(_TAIL) for _ in self._names))
+        self._places = asyncio.Semaphore(_IN_FLIGHT)
+
+    async def arrive(self, seconds: float) -> None:
+        """Send for ``seconds``, then return once every answer was judged and every outcome posted."""
+        loop = asyncio.get_running_loop()
+        start = due = loop.time()
+        async with asyncio.TaskGroup() as visits:
+            while (due := due + self._rng.expovariate(self._load.rate)) < start + seconds:
+                await asyncio.sleep(due - loop.time())
+                await self._places.acquire()
+                visit = visits.create_task(self._visit())
+                visit.add_done_callback(lambda _: self._places.release())
+
+    async def _visit(self) -> None:
+        name = self._rng.choices(self._names, cum_weights=self._activity)[0]
+        question = self._rng.choice(self._questions)
+        late = self._rng.random() < self._load.late_share
+        again = self._rng.random() < self._load.twice_share
+        wait = self._rng.uniform(0, self._load.late_seconds) if late else 0.0
+
+        self.tally.sent += 1
+        self.tally.users.add(name)
+        asked = await self._ask(name, question)
+        if asked is None:
+            return
+        version, right, token = asked
+        self.tally.answered[version] += 1
+
+        await asyncio.sleep(wait)
+        self.tally.outcomes[version] += 1
+        self.tally.right[version] += right
+        self.tally.late += late
+        await self._post(token, right)
+        if again:
+            self.tally.posted_again += 1
+            await self._post(token, right)
+
+    async def _ask(self, name: str, question: Question) -> tuple[str, bool, str] | None:
+        call = question.call
+        headers = {UNIT_HEADER: name}
+        if call.content_type is not None:
+            headers["content-type"] = call.content_type
+        try:
+            response = await self._client.request(call.method, call.path, content=call.body, headers=headers)
+            if response.status_code != 200:
+                self.tally.fail(f"a request was answered {response.status_code}: {response.text[:200]}")
+                return None
+            answer = self._protocol.answer(response.content)
+            token = response.headers[TOKEN]
+        except (httpx.HTTPError, ProtocolError, KeyError) as error:
+            self.tally.fail(f"a request was not answered as it must be: {type(error).__name__}: {error}")
+            return None
+        return answer.version or "", answer.values[0] == question.label, token
+
+    async def _post(self, token: str, right: bool) -> None:
+        item = {"token": token, "metric": METRIC, "value": int(right)}
+        try:
+            response = await self._client.post(OUTCOMES, json=item)
+            if response.status_code != 202:
+                self.tally.fail(f"an outcome was answered {response.status_code}: {response.text[:200]}")
+                return
+            (result,) = response.json()["results"]
+            status = result["status"]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            self.tally.fail(f"an outcome was not answered as it must be: {type(error).__name__}: {error}")
+            return
+        self.tally.acknowledged[status] += 1
