@@ -112,6 +112,10 @@ def _without_unit(experiment: Experiment) -> str:
 
 def _metric(metric: Metric) -> str:
     parts = [f"{metric.name}: {metric.kind} per {metric.per}, goal {metric.goal}"]
+    if metric.minimum is not None:
+        parts.append(f"from {metric.minimum:g}")
+    if metric.maximum is not None:
+        parts.append(f"to {metric.maximum:g}")
     if metric.margin is not None:
         parts.append(f"margin {metric.margin:g}")
     if metric.guardrail:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from router.cli.demo import app as demo
 from router.errors import TurnoutError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(demo, name="demo")
 
 
 class Output(StrEnum):
@@ -123,7 +125,7 @@ def serve(
     """
     from router.cli import serve as command
 
-    command.run(
+    status = command.run(
         config_path=config,
         host=host,
         port=port,
@@ -134,6 +136,7 @@ def serve(
         data_dir=data_dir,
         key=key,
     )
+    raise typer.Exit(status)
 
 
 @app.command(epilog="Example: turnout check turnout.yaml")

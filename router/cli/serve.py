@@ -7,7 +7,8 @@ from pathlib import Path
 
 from router.config_file import load
 from router.errors import ConfigurationError
-from router.supervisor import ServeOptions, serve
+from router.options import ServeOptions
+from router.supervisor import serve
 
 _SHORTEST_KEY = 16
 
@@ -23,8 +24,8 @@ def run(
     redis_url: str | None,
     data_dir: Path,
     key: str | None,
-) -> None:
-    """Serve until a signal says stop; `ConfigurationError` before anything was started."""
+) -> int:
+    """Serve until a signal says stop; the exit status. `ConfigurationError` before anything was started."""
     if key is not None and len(key) < _SHORTEST_KEY:
         raise ConfigurationError(
             f"--key has {len(key)} characters; allowed: {_SHORTEST_KEY} or more, for instance from "
@@ -43,7 +44,7 @@ def run(
         data_dir=data_dir,
         key=key,
     )
-    serve(load(config_path), options)
+    return serve(load(config_path), options)
 
 
 def usable_cores() -> int:
