@@ -1,0 +1,82 @@
+"""Does the command help, refuse what it does not know, and answer at once?"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from router.cli import app as commands
+from router.options import ServeOptions
+
+from .conftest import Turnout
+
+COMMANDS = ["serve", "check", "assign", "report", "demo"]
+
+
+def test_help_names_every_command(turnout: Turnout) -> None:
+    ran = turnout("--help")
+    assert ran.status == 0
+    assert all(f" {command} " in ran.out for command in COMMANDS)
+
+
+def test_no_argument_at_all_is_helped(turnout: Turnout) -> None:
+    assert "Usage: turnout" in "".join([turnout().out, turnout().error])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(turnout: Turnout, command: str) -> None:
+    ran = turnout(command, "--help")
+    assert ran.status == 0
+    assert f"Example: turnout {command}" in ran.out
+
+
+def test_a_misspelt_command_or_option_is_refused_with_the_nearest(turnout: Turnout, config: Path) -> None:
+    ran = turnout("chekc", str(config))
+    assert (ran.status, ran.out) == (2, "")
+    assert "Did you mean 'check'?" in ran.error
+    ran = turnout("serve", "--worker", "2")
+    assert ran.status == 2
+    assert "--workers" in ran.error
+
+
+@pytest.mark.parametrize("command", ["serve", "check", "assign", "report"])
+def test_every_option_can_be_given_by_the_environment(turnout: Turnout, command: str) -> None:
+    hints = get_type_hints(getattr(commands, command), include_extras=True)
+    parameters = inspect.signature(getattr(commands, command)).parameters
+    for name in parameters:
+        (parameter,) = hints[name].__metadata__
+        if "Argument" not in type(parameter).__name__:
+            assert re.fullmatch(r"TURNOUT_[A-Z_]+", parameter.envvar)
+
+
+def test_serve_takes_everything_that_the_supervisor_does() -> None:
+    taken = set(inspect.signature(commands.serve).parameters)
+    renamed = {"config_path": "config", "redis_url": "redis"}
+    assert {renamed.get(field.name, field.name) for field in fields(ServeOptions)} == taken
+
+
+def test_the_version_is_the_installed_ones(turnout: Turnout, tmp_path: Path) -> None:
+    info = tmp_path / "turnout-98.7.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: turnout\nVersion: 98.7\n")
+    path = f"{tmp_path}:{Path(__file__).parents[3]}"
+    ran = turnout("--version", environment={"PYTHONPATH": path})
+    assert (ran.status, ran.out) == (0, "turnout 98.7\n")
+
+
+def test_help_imports_nothing_that_is_slow() -> None:
+    code = (
+        "import sys\n"
+        "import router.cli.app\n"
+        "slow = {'numpy', 'scipy', 'sklearn', 'redis', 'httpx', 'uvicorn', 'starlette', 'yaml'}\n"
+        "print(sorted(slow & set(sys.modules)))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
