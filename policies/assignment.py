@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from math import log
+from struct import Struct
 
 from policies.plan import Decision, Plan
 
@@ -16,6 +17,7 @@ BUCKETS = 1024
 POSITIONS = 1 << 20
 
 _TWO_TO_MINUS_64 = 2.0**-64
+_first_64_bits = Struct(">Q").unpack_from
 
 
 def score(prefix: bytes, weight: float, unit: bytes) -> float:
@@ -24,8 +26,8 @@ def score(prefix: bytes, weight: float, unit: bytes) -> float:
     >>> round(score(b"ranker.champion.", 90.0, b"user-1"), 6)
     -0.006012
     """
-    head = sha256(prefix + unit).digest()[:8]
-    return log((int.from_bytes(head, "big") + 0.5) * _TWO_TO_MINUS_64) / weight
+    draw = _first_64_bits(sha256(prefix + unit).digest())[0]
+    return log((draw + 0.5) * _TWO_TO_MINUS_64) / weight
 
 
 def assign(plan: Plan, unit: bytes) -> Decision:
@@ -40,8 +42,8 @@ def assign(plan: Plan, unit: bytes) -> Decision:
     best = float("-inf")
     chosen = arms[0].decision
     for arm in arms:
-        head = sha256(arm.prefix + unit).digest()[:8]
-        value = log((int.from_bytes(head, "big") + 0.5) * _TWO_TO_MINUS_64) / arm.weight
+        draw = _first_64_bits(sha256(arm.prefix + unit).digest())[0]
+        value = log((draw + 0.5) * _TWO_TO_MINUS_64) / arm.weight
         if value > best:
             best = value
             chosen = arm.decision
@@ -54,7 +56,8 @@ def place(bucket_prefix: bytes, unit: bytes) -> int:
     The low 10 bits are the unit's bucket (``% BUCKETS``), the high 20 bits its position in the bitmap by
     which distinct units are counted. ``bucket_prefix`` is ``salt..``: the empty name is no variant's.
     """
-    return int.from_bytes(sha256(bucket_prefix + unit).digest()[:8], "big")
+    place: int = _first_64_bits(sha256(bucket_prefix + unit).digest())[0]
+    return place
 
 
 def bucket_prefix(salt: str) -> bytes:

@@ -26,6 +26,7 @@ from router.data.wire import (
     LENGTH,
     METHODS,
     OWN,
+    PASS,
     REQUEST_ID,
     SEPARATOR,
     UPGRADE,
@@ -51,7 +52,7 @@ _BAD_LENGTH = Refusal(413, "body-too-large", "the request's body is larger than 
 class _Trailers(dict[bytes, int]):
     """The kinds of headers behind a body: all are dropped."""
 
-    def get(self, name: bytes, default: Any = None) -> Any:
+    def __missing__(self, name: bytes) -> int:
         return DROP
 
 
@@ -76,6 +77,7 @@ class ClientConnection(asyncio.Protocol):
         "_raw",
         "_refusal",
         "_stash",
+        "_version_unknown",
         "deadline",
         "forwarded",
         "forwarded_for",
@@ -109,6 +111,7 @@ class ClientConnection(asyncio.Protocol):
         self._held = False
         self._backend_full = False
         self._stash: list[bytes] | None = None
+        self._version_unknown = True
 
     # -- the transport's callbacks ------------------------------------------------------------------------
 
@@ -200,26 +203,27 @@ class ClientConnection(asyncio.Protocol):
         self._parsing.target += url  # type: ignore[union-attr]  # the parser begins every message
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        kind = self._kinds.get(name)
-        if kind is None:
+        try:
+            kind = self._kinds[name]
+        except KeyError:
             kind = kind_of(self._kinds, name)
-        if kind == 0:
-            self._parsing.head += (name, SEPARATOR, value, CRLF)  # type: ignore[union-attr]
-        elif kind != DROP:
-            self._special(kind, name, value)
-
-    def _special(self, kind: int, name: bytes, value: bytes) -> None:
         exchange = self._parsing
         assert exchange is not None
-        if kind >= CAPTURE:
+        if kind == PASS:
+            exchange.head += (name, SEPARATOR, value, CRLF)
+        elif kind >= CAPTURE:
             exchange.head += (name, SEPARATOR, value, CRLF)
             exchange.captured.setdefault(kind, value)
-        elif kind == HOST:
+        elif kind == LENGTH:
+            exchange.length = value.strip()
+        elif kind != DROP:
+            self._special(exchange, kind, name, value)
+
+    def _special(self, exchange: Exchange, kind: int, name: bytes, value: bytes) -> None:
+        if kind == HOST:
             if exchange.host is not None:
                 self._refusal = _TWO_HOSTS
             exchange.host = value
-        elif kind == LENGTH:
-            exchange.length = value.strip()
         elif kind == ENCODING:
             exchange.chunked = True
             if value.strip().lower() != b"chunked":
@@ -245,15 +249,18 @@ class ClientConnection(asyncio.Protocol):
         assert exchange is not None
         parser = self._parser
         exchange.method = method = parser.get_method()
-        exchange.modern = parser.get_http_version() == "1.1"
-        exchange.keep_alive = parser.should_keep_alive() and not self._deaf
-        exchange.head_only = method == b"HEAD"
-        if self._refusal is None:
-            self._refusal = self._judge(exchange)
-        if self._refusal is not None:
-            exchange.keep_alive = False
-        exchange.refusal = self._refusal
+        if method == b"HEAD":
+            exchange.head_only = True
+        exchange.keep_alive = keep_alive = parser.should_keep_alive()
         named = exchange.connection_tokens
+        # A connection that is kept without a word about it is HTTP/1.1's: the version need not be asked again.
+        if not keep_alive or named or self._version_unknown:
+            exchange.modern = parser.get_http_version() == "1.1"
+            self._version_unknown = False
+        refusal = self._refusal or self._judge(exchange)
+        if refusal is not None:
+            exchange.keep_alive = False
+            exchange.refusal = refusal
         if named and named - {b"close", b"keep-alive", b"upgrade"}:
             exchange.head = without(exchange.head, named)
         if exchange.upgrade is not None and (b"upgrade" not in named or exchange.upgrade.lower() != b"websocket"):
@@ -262,18 +269,18 @@ class ClientConnection(asyncio.Protocol):
             self._kinds = _TRAILERS
         if self._current is None:
             self._current = exchange
-        else:
-            self._queue.append(exchange)
-            if len(self._queue) >= exchange.snapshot.limits.pipelined:
-                exchange.keep_alive = False
-                self._deaf = True
+            return
+        self._queue.append(exchange)
+        if len(self._queue) >= exchange.snapshot.limits.pipelined:
+            exchange.keep_alive = False
+            self._deaf = True
 
     def _judge(self, exchange: Exchange) -> Refusal | None:
         limits = exchange.snapshot.limits
         target = exchange.target
+        head = exchange.head
         if len(target) > limits.url_bytes:
             return Refusal(414, "url-too-long", f"the URL is longer than {limits.url_bytes} bytes")
-        head = exchange.head
         if len(head) > 4 * limits.headers:
             return Refusal(431, "too-many-headers", f"there are more than {limits.headers} headers")
         if self._fed > limits.header_bytes and sum(map(len, head)) > limits.header_bytes:
@@ -326,7 +333,7 @@ class ClientConnection(asyncio.Protocol):
             if exchange.started:
                 exchange.push()
             else:
-                self._start(exchange)
+                exchange.begin()
         else:
             self._update_reading()
 
@@ -356,24 +363,11 @@ class ClientConnection(asyncio.Protocol):
             if exchange.started:
                 exchange.push()
             elif exchange.refusal is not None or exchange.received >= exchange.waits_for():
-                self._start(exchange)
+                exchange.begin()
             elif exchange.expects:
                 exchange.expects = False
                 self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._update_reading()
-
-    def _start(self, exchange: Exchange) -> None:
-        if exchange.refusal is not None:
-            exchange.refuse(exchange.refusal)
-            return
-        exchange.waits_for()
-        if exchange.local:
-            exchange.answer_locally()
-        elif exchange.routed:
-            exchange.begin()
-        else:
-            path = exchange.target.partition(b"?")[0].decode("latin-1")
-            exchange.refuse(Refusal(404, "no-route", f"no route serves {path}"))
 
     def _malformed(self, error: httptools.HttpParserError) -> None:
         if self._deaf:
@@ -431,7 +425,7 @@ class ClientConnection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes to the client."""
         if not self.gone:
-            self.transport.write(data)
+            self.plane.write(self.transport, data)
 
     def open_tunnel(self) -> None:
         """The backend agreed to another protocol: what was held back goes to it, and the rest after it."""
@@ -455,21 +449,21 @@ class ClientConnection(asyncio.Protocol):
         if self.gone or exchange is not self._current:
             return
         self._current = None
-        self._backend_full = False
         if close or (self._eof and not self._queue):
             self._finish(unread=not exchange.complete or bool(self._queue) or exchange.refusal is not None)
             return
         if self._stash is not None:
             stash, self._stash = self._stash, None
-            self._update_reading()
+            self.resume_reading()
             if stash:
                 self.data_received(b"".join(stash))
         elif self._queue:
             following = self._current = self._queue.popleft()
-            self._update_reading()
+            self.resume_reading()
             self._go_on(following)
         else:
-            self._update_reading()
+            if self._held or self._backend_full:
+                self.resume_reading()
             limits = exchange.snapshot.limits
             self.deadline = self.plane.now + (
                 limits.drain_idle if self.plane.draining else limits.idle_timeout
@@ -477,7 +471,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _go_on(self, exchange: Exchange) -> None:
         if exchange.complete or exchange.refusal is not None:
-            self._start(exchange)
+            exchange.begin()
         elif exchange.method:
             self._unfinished(exchange, 0)
 

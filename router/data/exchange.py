@@ -11,12 +11,12 @@ from binascii import hexlify
 from collections.abc import Set
 from os import urandom
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from policies.assignment import BUCKETS, assign, place
 from router.data.answers import Refusal, render
 from router.data.pool import Address, Pool
-from router.data.wire import CRLF, LAST_CHUNK, REPEATABLE, status_line
+from router.data.wire import CRLF, LAST_CHUNK, REPEATABLE, STATUS_LINES, status_line
 from router.errors import TokenError
 from router.token import FORCED, UNIDENTIFIED, read_force
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from router.data.upstream import BackendConnection
 
 CLIENT_CLOSED = 499
-OWN_ROUTES = b"/_turnout/"
 _FOREVER = float("inf")
 _NONE: Set[bytes] = frozenset()
 _LARGEST_HELD = 1024 * 1024
@@ -37,21 +36,21 @@ class Exchange:
 
     __slots__ = (
         "_attempts",
-        "_chunk_answer",
         "_close_after",
         "_cookie",
         "_entry",
         "_first_byte",
         "_flags",
         "_held",
-        "_out",
         "_place",
+        "_pool",
         "_slot",
         "_started",
         "_status",
         "answering",
         "body",
         "captured",
+        "chunk_answer",
         "chunked",
         "client",
         "complete",
@@ -70,6 +69,7 @@ class Exchange:
         "local",
         "method",
         "modern",
+        "out",
         "over",
         "received",
         "refusal",
@@ -116,13 +116,14 @@ class Exchange:
         self.sent_all = False
         self._entry: Entry | None = None
         self._slot: Slot | None = None
+        self._pool: Pool = cast(Any, None)
         self._place = 0
         self._flags = 0
         self._cookie = b""
         self._attempts = 0
         self._held = True
-        self._out: list[bytes] = []
-        self._chunk_answer = False
+        self.out: list[bytes] = []
+        self.chunk_answer = False
         self._close_after = False
         self._status = 0
         self._started = 0.0
@@ -130,34 +131,55 @@ class Exchange:
 
     # -- from the request to a connection -----------------------------------------------------------------
 
+    def waits_for(self) -> int:
+        """How many bytes of the body must be here before `begin`: the unit may stand in them."""
+        entry = self.snapshot.entry(self.target.partition(b"?")[0])
+        if entry is None:
+            return 0
+        if entry.local:
+            return self.snapshot.limits.outcome_bytes
+        return self.snapshot.limits.json_prefix if entry.trial is not None and entry.trial.needs_body else 0
+
     def begin(self) -> None:
         """Choose who answers, and ask for a connection to it."""
-        self.started = True
-        self._started = perf_counter()
-        client = self.client
-        client.plane.active.add(self)
-        entry = self._entry
-        assert entry is not None
-        trial = entry.trial
-        if trial is None:
-            entry.pool.acquire(self)
+        if self.refusal is not None:
+            self.refuse(self.refusal)
             return
+        target = self.target
+        path = target if b"?" not in target else target.partition(b"?")[0]
+        entry = self._entry = self.snapshot.remembered.get(path) or self.snapshot.entry(path)
+        if entry is None:
+            self.refuse(Refusal(404, "no-route", f"no route serves {path.decode('latin-1')}"))
+            return
+        self.started = True
+        pool = entry.pool
+        if pool is None:
+            self._answer_locally()
+            return
+        plane = self.client.plane
+        plane.active.add(self)
+        self._started = perf_counter()
+        trial = entry.trial
+        if trial is not None:
+            if trial.needs_body:
+                self.body += self.fresh
+                self.fresh = []
+            unit = trial.unit_of(self)
+            if unit is None:
+                unit = self._make_unit(trial)
+            self._place = place(trial.bucket_prefix, unit)
+            variant = None if self.force is None else self._forced(trial)
+            slot = self._slot = trial.slots[variant or assign(trial.plan, unit).variant]
+            pool = slot.pool
+        self._pool = pool
+        pool.acquire(self)
 
-        if trial.needs_body:
-            self.body += self.fresh
-            self.fresh = []
-        unit = trial.unit_of(self)
-        if unit is None:
-            unit = hexlify(urandom(16))
-            self._flags = UNIDENTIFIED
-            if trial.cookie is not None:
-                self._cookie = trial.cookie(unit)
-        self._place = place(trial.bucket_prefix, unit)
-        variant = None if self.force is None else self._forced(trial)
-        if variant is None:
-            variant = assign(trial.plan, unit).variant
-        slot = self._slot = trial.slots[variant]
-        slot.pool.acquire(self)
+    def _make_unit(self, trial: Trial) -> bytes:
+        self._flags = UNIDENTIFIED
+        unit = hexlify(urandom(16))
+        if trial.cookie is not None:
+            self._cookie = trial.cookie(unit)
+        return unit
 
     def _forced(self, trial: Trial) -> str | None:
         assert self.force is not None
@@ -172,29 +194,13 @@ class Exchange:
         self._flags |= FORCED
         return variant
 
-    def waits_for(self) -> int:
-        """How many bytes of the body must be here before `begin`: the unit may stand in them."""
-        path = self.target.partition(b"?")[0]
-        if path.startswith(OWN_ROUTES):
-            self.local = True
-            return self.snapshot.limits.outcome_bytes
-        entry = self._entry = self.snapshot.entry(path)
-        if entry is None or entry.trial is None or not entry.trial.needs_body:
-            return 0
-        return self.snapshot.limits.json_prefix
-
-    @property
-    def routed(self) -> bool:
-        """Whether `waits_for` found a route."""
-        return self._entry is not None
-
-    def answer_locally(self) -> None:
+    def _answer_locally(self) -> None:
         """One of the service's own routes: not forwarded, not recorded."""
         if not self.complete:
             limit = self.snapshot.limits.outcome_bytes
             self.refuse(Refusal(413, "body-too-large", f"the body is longer than {limit} bytes"))
             return
-        self.started = True
+        self.local = True
         self.client.plane.answer_locally(self)
 
     def answered_locally(self, answer: bytes, *, close: bool) -> None:
@@ -212,36 +218,45 @@ class Exchange:
         self.connection = connection
         connection.exchange = self
         client = self.client
-        parts = [self.method, b" ", self.target, connection.address.request_tail, *self.head, client.forwarded]
+        plane = client.plane
+        self._attempts += 1
+        self.deadline = plane.now + connection.pool.patience
+        if not self.request_id:
+            self.request_id = plane.new_request_id()
+        parts = [
+            self.method,
+            b" ",
+            self.target,
+            connection.address.request_tail,
+            *self.head,
+            client.forwarded,
+            b"x-request-id: ",
+            self.request_id,
+            CRLF,
+        ]
         if self.forwarded_for is not None:
             parts += (b"x-forwarded-for: ", self.forwarded_for, b", ", client.peer, CRLF)
         else:
             parts.append(client.forwarded_for)
         if self.host is not None:
             parts += (b"x-forwarded-host: ", self.host, CRLF)
-        if not self.request_id:
-            self.request_id = client.plane.new_request_id()
-        parts += (b"x-request-id: ", self.request_id, CRLF)
         if self.upgrade is not None:
             parts += (b"connection: upgrade\r\nupgrade: ", self.upgrade, CRLF)
         if self.expects and not self.complete:
             parts.append(b"expect: 100-continue\r\n")
 
-        pool = connection.pool
-        self._attempts += 1
-        now = client.plane.now
-        self.deadline = now + min(pool.first_byte_timeout, pool.timeout)
         self.sent_all = self.complete
-        self.body += self.fresh
-        self.fresh = []
-        if self.chunked:
+        if self.fresh:
+            self.body += self.fresh
+            self.fresh = []
+        if self.length is not None:
+            parts += (b"content-length: ", self.length, b"\r\n\r\n", *self.body)
+        elif self.chunked:
             parts.append(b"transfer-encoding: chunked\r\n\r\n")
             self._frame(parts, self.body)
-        elif self.length is not None:
-            parts += (b"content-length: ", self.length, b"\r\n\r\n", *self.body)
         else:
             parts.append(CRLF)
-        connection.transport.write(b"".join(parts))
+        plane.write(connection.transport, b"".join(parts))
         if not self.complete:
             self._hold_or_let_go()
             client.resume_reading()
@@ -261,7 +276,7 @@ class Exchange:
             self._frame(parts, fresh)
             fresh = parts
         if fresh:
-            connection.transport.write(b"".join(fresh))
+            self.client.plane.write(connection.transport, b"".join(fresh))
 
     def _frame(self, parts: list[bytes], pieces: list[bytes]) -> None:
         for piece in pieces:
@@ -299,68 +314,72 @@ class Exchange:
         self.answering = True
         self._status = status
         self._first_byte = perf_counter()
-        client = self.client
-        if self.connection is not None:
-            timeout = self.connection.pool.timeout
-            self.deadline = client.plane.now + timeout if timeout != _FOREVER else _FOREVER
-        out = self._out
-        out.append(status_line(status))
-        out += head
-        delimited = False
+        plane = self.client.plane
+        self.deadline = plane.now + self._pool.timeout
+        line = STATUS_LINES.get(status)
+        out = [line if line is not None else status_line(status), *head]
+        close = not (self.keep_alive and self.complete) or plane.draining
         if length is not None:
             if has_body or self.head_only or status == 304:
                 out += (b"content-length: ", length, CRLF)
         elif has_body:
             if self.modern:
-                self._chunk_answer = True
+                self.chunk_answer = True
                 out.append(b"transfer-encoding: chunked\r\n")
             else:
-                delimited = True
-        self._close_after = delimited or not self.keep_alive or not self.complete or client.plane.draining
-        if self._close_after:
+                close = True
+        if close:
+            self._close_after = True
             out.append(b"connection: close\r\n")
         elif not self.modern:
             out.append(b"connection: keep-alive\r\n")
         self._add_own(out)
         out.append(CRLF)
+        self.out = out
         # Nothing is repeated once the answer has begun.
         self._held = False
         self.body = []
 
     def _add_own(self, out: list[bytes]) -> None:
-        out += (b"x-request-id: ", self.request_id, CRLF)
         slot = self._slot
-        if slot is not None:
-            plane = self.client.plane
-            token = slot.signer.sign(self._place % BUCKETS, plane.new_decision(), int(plane.wall), self._flags)
-            out += (b"x-turnout-token: ", token, CRLF, slot.headers, self._cookie)
-
-    def answer_body(self, body: bytes) -> None:
-        """A piece of the answer's body, written when the read that brought it has been parsed."""
-        if self._chunk_answer:
-            self._out += (b"%x\r\n" % len(body), body, CRLF)
-        else:
-            self._out.append(body)
+        if slot is None:
+            out += (b"x-request-id: ", self.request_id, CRLF)
+            return
+        plane = self.client.plane
+        token = slot.signer.sign(self._place % BUCKETS, next(plane.decisions), int(plane.wall), self._flags)
+        out += (
+            b"x-request-id: ",
+            self.request_id,
+            b"\r\nx-turnout-token: ",
+            token,
+            CRLF,
+            slot.headers,
+            self._cookie,
+        )
 
     def flush_answer(self) -> None:
-        """Write what has come so far."""
-        if self._out and not self.over:
-            out, self._out = self._out, []
+        """Write what has come since the last read from the backend."""
+        out = self.out
+        if out and not self.over:
+            self.out = []
             self.client.write(b"".join(out))
 
     def answer_end(self) -> None:
         """The answer is complete."""
         if self.over:
             return
+        client = self.client
         if self.tunnel:
-            self._end(CLIENT_CLOSED if self.client.gone else 101)
-            self.client.close()
+            self._end(CLIENT_CLOSED if client.gone else 101)
+            client.close()
             return
-        if self._chunk_answer:
-            self._out.append(LAST_CHUNK)
-        self.flush_answer()
+        out = self.out
+        if self.chunk_answer:
+            out.append(LAST_CHUNK)
+        if out and not client.gone:
+            client.plane.write(client.transport, b"".join(out))
         self._end(self._status)
-        self.client.answered(self, close=self._close_after)
+        client.answered(self, close=self._close_after)
 
     # -- what goes wrong ----------------------------------------------------------------------------------
 
@@ -369,9 +388,9 @@ class Exchange:
         if self.over:
             return
         self._attempts += 1
-        slot_pool = self._pool()
-        if self._attempts <= len(slot_pool.addresses) and len(slot_pool.addresses) > 1:
-            slot_pool.acquire(self, avoid=address)
+        pool = self._pool
+        if self._attempts <= len(pool.addresses) and len(pool.addresses) > 1:
+            pool.acquire(self, avoid=address)
         else:
             self.refuse(refusal)
 
@@ -387,23 +406,23 @@ class Exchange:
             return
         may_repeat = self.method in REPEATABLE or (self._entry is not None and self._entry.repeatable)
         if may_repeat and self._held and self._attempts < 2:
-            self._pool().acquire(self, fresh=True, avoid=address)
+            self._pool.acquire(self, fresh=True, avoid=address)
         else:
             self.refuse(refusal)
 
     def expire(self) -> None:
         """The deadline has passed: whose it was depends on how far the exchange had come."""
         connection = self.connection
-        name = self._pool().name
+        name = self._pool.name
         if connection is None:
-            self._pool().forget(self)
+            self._pool.forget(self)
             self.refuse(Refusal(503, "pool-timeout", f"no connection to {name} became free in time", 1))
             return
         self._leave(failed=True)
         if self.answering:
             self._end(504)
             self.client.abort()
-        elif self._pool().timeout <= self._pool().first_byte_timeout:
+        elif self._pool.timeout <= self._pool.first_byte_timeout:
             self.refuse(Refusal(504, "timeout", f"{name} did not finish its answer in time"))
         else:
             self.refuse(Refusal(504, "first-byte-timeout", f"{name} did not begin its answer in time"))
@@ -442,18 +461,12 @@ class Exchange:
         if self.connection is not None:
             self._leave(failed=False)
         elif self.started and not self.local:
-            self._pool().forget(self)
+            self._pool.forget(self)
         if self.started and not self.local:
             self._end(CLIENT_CLOSED)
         self.over = True
 
     # -- the end ------------------------------------------------------------------------------------------
-
-    def _pool(self) -> Pool:
-        if self._slot is not None:
-            return self._slot.pool
-        assert self._entry is not None
-        return self._entry.pool
 
     def _leave(self, *, failed: bool) -> None:
         connection, self.connection = self.connection, None
@@ -467,12 +480,13 @@ class Exchange:
         if slot is None or self._flags & FORCED:
             return
         now = perf_counter()
-        if self._flags & UNIDENTIFIED:
-            slot.accumulator.unidentified += 1
-        first = self._first_byte or now
-        slot.accumulator.add(
+        accumulator = slot.accumulator
+        if self._flags:
+            accumulator.unidentified += 1
+        started = self._started
+        accumulator.add(
             self._place,
-            int((first - self._started) * 1e6),
-            int((now - self._started) * 1e6),
+            int(((self._first_byte or now) - started) * 1e6),
+            int((now - started) * 1e6),
             status >= 500,
         )

@@ -41,21 +41,31 @@ class Plane:
         self.application: Application | None = None
         self.snapshot: Snapshot
         self._pools: dict[str, Pool] = {}
+        self._call_soon = asyncio.get_running_loop().call_soon
+        self._outbox: list[tuple[asyncio.Transport, bytes]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         worker = urandom(4)
         self._request_prefix = b"%012x-%b-" % (int(self.wall * 1000), worker.hex().encode())
         self._requests = count(1)
-        self._decisions = count(int.from_bytes(worker, "big") << 32)
+        self.decisions = count(int.from_bytes(worker, "big") << 32)
+
+    def write(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Send when all that has arrived has been read: peers are then woken once and not for every message."""
+        outbox = self._outbox
+        if not outbox:
+            self._call_soon(self._send_all)
+        outbox.append((transport, data))
+
+    def _send_all(self) -> None:
+        outbox, self._outbox = self._outbox, []
+        for transport, data in outbox:
+            transport.write(data)
 
     # -- the request's path -------------------------------------------------------------------------------
 
     def new_request_id(self) -> bytes:
         """An id that no other worker makes, and that sorts by the worker's start."""
         return self._request_prefix + b"%08x" % next(self._requests)
-
-    def new_decision(self) -> int:
-        """64 bits that no other worker makes."""
-        return next(self._decisions)
 
     def own_header(self, exchange: Exchange, name: bytes, value: bytes) -> None:
         """A header of ours from a client: kept where it is signed, dropped where it is not."""
@@ -94,7 +104,7 @@ class Plane:
         for name, backend in state.settings.backends.items():
             present = self._pools.get(name)
             keep = present is not None and present.backend == backend
-            pools[name] = present if keep and present is not None else Pool(name, backend, self.clock)
+            pools[name] = present if keep and present is not None else Pool(name, backend, self)
         snapshot = build(state, pools, self.recorder.accumulator)
 
         before, self._pools = self._pools, pools
@@ -102,10 +112,6 @@ class Plane:
         for name, pool in before.items():
             if pools.get(name) is not pool:
                 pool.retire()
-
-    def clock(self) -> float:
-        """Seconds on the worker's own clock, as old as the last sweep."""
-        return self.now
 
     # -- the sweep ----------------------------------------------------------------------------------------
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import select
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from router.data.answers import Refusal
@@ -23,6 +22,12 @@ if TYPE_CHECKING:
 FAILURES_BEFORE_SET_ASIDE = 5
 # An idle connection younger than this was seen alive by the event loop; an older one is asked.
 TRUSTED_IDLE = 0.5
+
+
+class Clock(Protocol):
+    """Something that knows the time without being called."""
+
+    now: float
 
 
 class Address:
@@ -45,14 +50,16 @@ class Address:
 class Pool:
     """The connections to one backend."""
 
-    def __init__(self, name: str, backend: Backend, now: Callable[[], float]) -> None:
+    def __init__(self, name: str, backend: Backend, clock: Clock) -> None:
         self.name = name
         self.backend = backend
         self.addresses = tuple(Address(url) for url in backend.addresses)
         self.first_byte_timeout = float(backend.first_byte_timeout)
         self.timeout = float("inf") if backend.timeout is None else float(backend.timeout)
+        self.patience = min(self.first_byte_timeout, self.timeout)
         self.retired = False
-        self._now = now
+        self._only = self.addresses[0] if len(self.addresses) == 1 else None
+        self._clock = clock
         self._waiting: deque[Exchange] = deque()
         self._connecting: set[asyncio.Task[None]] = set()
 
@@ -63,11 +70,11 @@ class Pool:
 
     def acquire(self, exchange: Exchange, *, fresh: bool = False, avoid: Address | None = None) -> None:
         """Give ``exchange`` a connection, now or later, or refuse it; it is told by its own methods."""
-        address = self._choose(avoid)
+        address = self._only or self._choose(avoid)
         if not fresh:
             while address.idle:
                 connection = address.idle.pop()
-                if connection.usable(self._now() - TRUSTED_IDLE):
+                if connection.idle_since > self._clock.now - TRUSTED_IDLE or connection.alive():
                     address.outstanding += 1
                     exchange.send(connection)
                     return
@@ -79,7 +86,7 @@ class Pool:
             self._connecting.add(task)
             task.add_done_callback(self._connecting.discard)
         elif len(self._waiting) < self.backend.max_waiting:
-            exchange.deadline = self._now() + self.backend.wait_timeout
+            exchange.deadline = self._clock.now + self.backend.wait_timeout
             self._waiting.append(exchange)
         else:
             exchange.refuse(Refusal(503, "pool-full", f"too many requests wait for {self.name}", 1))
@@ -100,7 +107,7 @@ class Pool:
             address.outstanding += 1
             self._waiting.popleft().send(connection)
         else:
-            connection.idle_since = self._now()
+            connection.idle_since = self._clock.now
             address.idle.append(connection)
 
     def lost(self, connection: BackendConnection, *, in_use: bool, failed: bool) -> None:
@@ -121,14 +128,14 @@ class Pool:
         address.failures += 1
         if address.failures < FAILURES_BEFORE_SET_ASIDE:
             return
-        now = self._now()
+        now = self._clock.now
         if any(other is not address and other.aside_until <= now for other in self.addresses):
             address.aside_until = now + self.backend.set_aside
             address.failures = 0
 
     def sweep(self) -> None:
         """Close connections that have been idle for too long."""
-        limit = self._now() - self.backend.idle_timeout
+        limit = self._clock.now - self.backend.idle_timeout
         for address in self.addresses:
             while address.idle and address.idle[0].idle_since < limit:
                 address.idle[0].close()
@@ -142,9 +149,7 @@ class Pool:
 
     def _choose(self, avoid: Address | None) -> Address:
         addresses = self.addresses
-        if len(addresses) == 1:
-            return addresses[0]
-        now = self._now()
+        now = self._clock.now
         able = [address for address in addresses if address.aside_until <= now] or list(addresses)
         if avoid is not None and len(able) > 1:
             able = [address for address in able if address is not avoid]

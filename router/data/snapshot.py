@@ -16,6 +16,7 @@ from router.state import State
 from router.token import Signer
 
 _REMEMBERED_PATHS = 4096
+OWN_ROUTES = b"/_turnout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,15 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A route: its pool when no experiment runs, the experiment that splits it, and what may be repeated."""
+    """A route: its pool when no experiment runs, the experiment that splits it, and what may be repeated.
 
-    pool: Pool
-    trial: Trial | None
-    repeatable: bool
+    The service's own routes are one, too: ``local``, and without a pool.
+    """
+
+    pool: Pool | None
+    trial: Trial | None = None
+    repeatable: bool = False
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,7 @@ def build(
         )
         for route in settings.routes
     }
+    prefixes[OWN_ROUTES] = Entry(pool=None, local=True)
     return Snapshot(state=state, limits=settings.limits, kinds=kinds, prefixes=prefixes)
 
 

@@ -114,6 +114,8 @@ class BackendConnection(asyncio.Protocol):
             exchange.flush_answer()
 
     def eof_received(self) -> bool:
+        if self.exchange is None:
+            self.close()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -148,8 +150,9 @@ class BackendConnection(asyncio.Protocol):
         self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        kind = _kinds.get(name)
-        if kind is None:
+        try:
+            kind = _kinds[name]
+        except KeyError:
             kind = kind_of(_kinds, name)
         if kind == PASS:
             self._head += (name, SEPARATOR, value, CRLF)
@@ -202,8 +205,12 @@ class BackendConnection(asyncio.Protocol):
         if self._finished:
             raise ValueError("a body where there must be none")
         exchange = self.exchange
-        if exchange is not None:
-            exchange.answer_body(body)
+        if exchange is None:
+            return
+        if exchange.chunk_answer:
+            exchange.out += (b"%x\r\n" % len(body), body, CRLF)
+        else:
+            exchange.out.append(body)
 
     def on_message_complete(self) -> None:
         if self._finished:
@@ -247,11 +254,9 @@ class BackendConnection(asyncio.Protocol):
             self.pool.failed(self.address)
         self.transport.abort()
 
-    def usable(self, trusted_since: float) -> bool:
-        """Whether an idle connection can carry a request: not closing, and nothing unasked has arrived."""
-        if self.transport.is_closing():
-            return False
-        return self.idle_since > trusted_since or not poll_readable(self.transport.get_extra_info("socket").fileno())
+    def alive(self) -> bool:
+        """Whether a connection that has been idle is still open, and has nothing to say unasked."""
+        return not poll_readable(self.transport.get_extra_info("socket").fileno())
 
     def close(self) -> None:
         """Close an idle connection."""
