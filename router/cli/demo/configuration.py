@@ -27,6 +27,7 @@ experiments:
     policy: {{kind: split}}
     metrics:
       - {{name: correct, kind: binary, goal: increase}}
+    analysis: {{tuning_units: 1000}}
 """
 
 

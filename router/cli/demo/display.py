@@ -50,7 +50,7 @@ def make_table(elapsed: float, seconds: float, tally: Tally, reading: Reading) -
     """The whole picture: one row per variant, and below it what holds for all."""
     caption = (
         f"{min(elapsed, seconds):.0f} of {seconds:.0f} s   {len(tally.users):,} users   "
-        f"{tally.late:,} outcomes came late, {tally.posted_again:,} twice   {_sample_ratio(reading)}"
+        f"{tally.late:,} outcomes came late, {tally.posted_again:,} twice   SRM {reading.sample_ratio}"
     )
     table = Table(title="digits: two models behind one URL", caption=caption, caption_justify="left")
     for column in ("variant", "model"):
@@ -59,13 +59,6 @@ def make_table(elapsed: float, seconds: float, tally: Tally, reading: Reading) -
         table.add_column(column, justify="right")
 
     for name, strength in STRENGTHS.items():
-        effect = reading.effect if name == CHALLENGER else None
-        shown = ("", "", "")
-        if effect is not None:
-            shown = (f"{effect.estimate:+.4f}", f"[{effect.lower:+.4f}, {effect.upper:+.4f}]", _p(reading))
-            shown = (shown[0], shown[1].replace("[", r"\["), shown[2])
-        elif name == CHALLENGER:
-            shown = ("not yet", "", "")
         table.add_row(
             name,
             strength,
@@ -73,25 +66,23 @@ def make_table(elapsed: float, seconds: float, tally: Tally, reading: Reading) -
             f"{reading.share(name):.1%}",
             f"{reading.outcomes(name)[0]:,}",
             _accuracy(reading, name),
-            *shown,
+            *(_effect(reading) if name == CHALLENGER else ("", "", "")),
         )
     return table
 
 
 def make_line(elapsed: float, reading: Reading) -> str:
     """The same in one line."""
-    parts = [f"{elapsed:5.1f} s"]
-    for name in STRENGTHS:
-        parts.append(
-            f"{name} {reading.requests(name):,} requests ({reading.share(name):.1%}), "
-            f"accuracy {_accuracy(reading, name)}"
-        )
-    effect = reading.effect
-    if effect is None:
-        parts.append(f"effect: not yet ({reading.no_effect})")
-    else:
-        parts.append(f"effect {effect.estimate:+.4f}, {effect.describe()}, p {_p(reading)}")
-    return "  ".join([*parts, _sample_ratio(reading)])
+    variants = [
+        f"{name} {reading.requests(name):,} requests ({reading.share(name):.1%}), "
+        f"accuracy {_accuracy(reading, name)}"
+        for name in STRENGTHS
+    ]
+    difference, interval, p_value = _effect(reading)
+    effect = f"effect {difference} {interval}, p {p_value}" if interval else f"effect {difference}"
+    return "; ".join(
+        [f"{elapsed:5.1f} s  {variants[0]}", *variants[1:], effect, f"SRM {reading.sample_ratio}"]
+    )
 
 
 def _accuracy(reading: Reading, name: str) -> str:
@@ -99,11 +90,9 @@ def _accuracy(reading: Reading, name: str) -> str:
     return f"{right / outcomes:.4f}" if outcomes else "-"
 
 
-def _p(reading: Reading) -> str:
-    return "-" if reading.p_value is None else f"{reading.p_value:.2g}"
-
-
-def _sample_ratio(reading: Reading) -> str:
-    if reading.sample_ratio_p is None:
-        return "SRM: not yet"
-    return f"SRM: p {reading.sample_ratio_p:.2g}"
+def _effect(reading: Reading) -> tuple[str, str, str]:
+    effect = reading.effect
+    if effect is None:
+        return "not yet", "", ""
+    p_value = "-" if effect.p_value is None else f"{effect.p_value:.2g}"
+    return f"{effect.estimate:+.4f}", f"({effect.lower:+.4f}, {effect.upper:+.4f})", p_value

@@ -15,6 +15,8 @@ from router.cli.demo.configuration import EXPERIMENT, METRIC, UNIT_HEADER
 from router.cli.demo.simulation import Addresses
 from router.cli.demo.users import OUTCOMES, TOKEN, Question
 
+# Silent but for errors, and with an end of line, which the bodies do not have.
+_CURL = "curl -sS -w '\\n'"
 _JSON = "-H 'content-type: application/json'"
 
 
@@ -22,7 +24,7 @@ def print_going_on(console: Console, addresses: Addresses, question: Question, s
     """Print the lines; ``serving`` says that the demo goes on, so that it need not be started again."""
     lines = curl_lines(addresses, question)
     if not serving:
-        lines = [start_line(addresses), *lines, ("stop it", "kill $!")]
+        lines = [*start_lines(addresses), *lines, ("stop it", "kill $!")]
     console.print("\nHow to go on:")
     for what, line in lines:
         console.print(f"# {what}", style="dim", markup=False, highlight=False, soft_wrap=True)
@@ -31,11 +33,15 @@ def print_going_on(console: Console, addresses: Addresses, question: Question, s
         console.print("\nServing until Ctrl-C.")
 
 
-def start_line(addresses: Addresses) -> tuple[str, str]:
-    """The line that starts the same set-up again and keeps it, in the background."""
+def start_lines(addresses: Addresses) -> list[tuple[str, str]]:
+    """The lines that start the same set-up again and keep it, in the background."""
     command = own_command(Path(sys.executable), shutil.which("turnout"), Path.cwd())
     ports = f"--port {urlsplit(addresses.data).port} --control-port {urlsplit(addresses.control).port}"
-    return "start the same again, and keep it", f"{command} demo --hold --seconds 10 {ports} > /dev/null &"
+    wait = "--retry 60 --retry-delay 1 --retry-connrefused"
+    return [
+        ("start the same again, and keep it", f"{command} demo --hold --seconds 10 {ports} > /dev/null &"),
+        ("wait until it serves", f"{_CURL} {wait} {addresses.data}/_turnout/health"),
+    ]
 
 
 def curl_lines(addresses: Addresses, question: Question) -> list[tuple[str, str]]:
@@ -43,19 +49,17 @@ def curl_lines(addresses: Addresses, question: Question) -> list[tuple[str, str]
     data, control = addresses.data, addresses.control
     keep = f"sed -n 's/^{TOKEN}: //p' | tr -d '\\r'"
     outcome = f'\'{{"token": "\'$token\'", "metric": "{METRIC}", "value": 1}}\''
-    retry = "--retry 60 --retry-delay 1 --retry-connrefused"
     return [
-        ("wait until it serves", f"curl -sS {retry} {data}/_turnout/health"),
         ("ask a model, as the user ada", _ask(data, question.call, "-i")),
         (
             "ask again, and keep the answer's token",
             f"token=$({_ask(data, question.call, '-o /dev/null -D -')} | {keep})",
         ),
         (
-            f"say that the answer was right (the image shows a {question.label})",
-            f"curl -sS {data}{OUTCOMES} {_JSON} -d {outcome}",
+            f"say that the answer was right (the image shows the digit {question.label})",
+            f"{_CURL} {data}{OUTCOMES} {_JSON} -d {outcome}",
         ),
-        ("read the report", f"curl -sS {control}/api/v1/experiments/{EXPERIMENT}/report"),
+        ("read the report", f"{_CURL} {control}/api/v1/experiments/{EXPERIMENT}/report"),
     ]
 
 
@@ -74,7 +78,7 @@ def own_command(executable: Path, found: str | None, here: Path) -> str:
 
 def _ask(data: str, call: Call, options: str) -> str:
     body = call.body.decode()
-    return f"curl -sS {options} {data}{call.path} {_JSON} -H '{UNIT_HEADER}: ada' -d '{body}'"
+    return f"{_CURL} {options} {data}{call.path} {_JSON} -H '{UNIT_HEADER}: ada' -d '{body}'"
 
 
 def _near(path: Path, here: Path) -> str:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
+
+from router.cli.demo.configuration import CHALLENGER, METRIC
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The challenger's mean minus the champion's, and its interval at ``confidence``."""
+    """The challenger's mean minus the champion's, with the interval on which the report's decisions rest.
+
+    The interval is valid at every look and adjusted for the number of comparisons; ``level`` is its own.
+    """
 
     estimate: float
     lower: float
     upper: float
-    confidence: float
-
-    def describe(self) -> str:
-        """The interval in words."""
-        return f"{self.confidence:.0%} interval {self.lower:+.4f} to {self.upper:+.4f}"
+    level: float
+    p_value: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,7 @@ class Reading:
     counted: Mapping[str, Counted] = field(default_factory=dict)
     effect: Effect | None = None
     no_effect: str = "nothing was counted yet"
-    p_value: float | None = None
-    sample_ratio_p: float | None = None
+    sample_ratio: str = "not yet"
 
     def requests(self, variant: str) -> int:
         """How many requests were counted for a variant."""
@@ -55,6 +57,34 @@ class Reading:
         return self.requests(variant) / total if total else 0.0
 
 
-def read_report(report: dict[str, Any]) -> Reading:
-    """The reading that a report's JSON gives."""
-    raise NotImplementedError
+def read_report(report: Mapping[str, Any]) -> Reading:
+    """The reading of a report's JSON, as ``GET /api/v1/experiments/NAME/report`` answers it."""
+    counted = {variant["name"]: _counted(variant) for variant in report["variants"]}
+    compared = next(
+        (each for each in report["effects"] if (each["metric"], each["variant"]) == (METRIC, CHALLENGER)),
+        None,
+    )
+    check = next(each for each in report["checks"] if each["name"] == "sample_ratio_sequential")
+    p_value = "" if check["p_value"] is None else f" (p {check['p_value']:.2g})"
+    reading = Reading(counted, sample_ratio=f"{check['message']}{p_value}")
+    if compared is None:
+        return reading
+    interval = compared["adjusted"]
+    if interval is None:
+        return replace(reading, no_effect=compared["reason"])
+    effect = Effect(
+        estimate=compared["difference"],
+        lower=-inf if interval["low"] is None else interval["low"],
+        upper=inf if interval["high"] is None else interval["high"],
+        level=interval["level"],
+        p_value=interval["p_value"],
+    )
+    return replace(reading, effect=effect)
+
+
+def _counted(variant: Mapping[str, Any]) -> Counted:
+    metric = next((each for each in variant["metrics"] if each["metric"] == METRIC), None)
+    if metric is None or metric["mean"] is None:
+        return Counted(variant["requests"])
+    # Both were whole numbers before the report divided one by the other.
+    return Counted(variant["requests"], round(metric["count"]), round(metric["count"] * metric["mean"]))

@@ -47,10 +47,11 @@ async def simulate(
     control = httpx.AsyncClient(base_url=addresses.control, timeout=10, trust_env=False)
     async with data, control:
         users = Users(load, materials.questions, materials.protocol, data)
+        start = asyncio.get_running_loop().time()
         with Display(console, seconds) as display:
             reading = await _watch(users, seconds, control, display)
             reading = await _settle(users, materials.versions, control, reading)
-            display.update(seconds, users.tally, reading, last=True)
+            display.update(asyncio.get_running_loop().time() - start, users.tally, reading, last=True)
     return judge(users.tally, reading, materials.versions)
 
 
@@ -65,7 +66,9 @@ async def _watch(users: Users, seconds: float, control: httpx.AsyncClient, displ
             display.update(clock() - start, users.tally, reading)
         await arrival
     finally:
+        # Waited for, because those on their way still use the client that is closed next.
         arrival.cancel()
+        await asyncio.wait([arrival])
     return reading
 
 

@@ -97,11 +97,15 @@ class Users:
     async def arrive(self, seconds: float) -> None:
         """Send for ``seconds``, then return once every answer was judged and every outcome posted."""
         loop = asyncio.get_running_loop()
-        start = due = loop.time()
+        due = loop.time()
+        end = due + seconds
         async with asyncio.TaskGroup() as visits:
-            while (due := due + self._rng.expovariate(self._load.rate)) < start + seconds:
+            while (due := due + self._rng.expovariate(self._load.rate)) < end:
                 await asyncio.sleep(due - loop.time())
                 await self._places.acquire()
+                if loop.time() >= end:  # a machine too slow for the rate sends less, not for longer
+                    self._places.release()
+                    break
                 visit = visits.create_task(self._visit())
                 visit.add_done_callback(lambda _: self._places.release())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from router.cli.demo.configuration import CHALLENGER
 from router.cli.demo.reading import Reading
 from router.cli.demo.users import Tally
 
@@ -74,5 +75,8 @@ def _better(reading: Reading) -> Check:
     effect = reading.effect
     if effect is None:
         return Check("the better model was found", False, f"no effect yet: {reading.no_effect}")
-    figures = f"{effect.estimate:+.4f} right answers per question, {effect.describe()}"
+    figures = (
+        f"{CHALLENGER} {effect.estimate:+.4f} right answers per question, "
+        f"{effect.level:.0%} interval {effect.lower:+.4f} to {effect.upper:+.4f}, valid at every look"
+    )
     return Check("the better model was found", effect.lower > 0, figures)

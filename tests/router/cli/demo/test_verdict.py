@@ -14,7 +14,7 @@ from router.cli.demo.verdict import counts_agree, judge
 VERSIONS = {"champion": "1", "challenger": "2"}
 GOOD = Reading(
     counted={"champion": Counted(50, 50, 44), "challenger": Counted(40, 40, 39)},
-    effect=Effect(0.095, 0.02, 0.17, 0.95),
+    effect=Effect(0.095, 0.02, 0.17, 0.95, 0.01),
 )
 
 
@@ -52,8 +52,8 @@ def test_all_holds_where_the_counts_agree_and_the_interval_is_above_zero() -> No
         (counted(outcomes=41), 2),
         (counted(outcomes=39), 2),
         (counted(right=40), 2),
-        (replace(GOOD, effect=Effect(0.095, -0.001, 0.19, 0.95)), 3),
-        (replace(GOOD, effect=Effect(-0.095, -0.17, -0.02, 0.95)), 3),
+        (replace(GOOD, effect=Effect(0.095, -0.001, 0.19, 0.95, 0.06)), 3),
+        (replace(GOOD, effect=Effect(-0.095, -0.17, -0.02, 0.95, 0.01)), 3),
         (replace(GOOD, effect=None), 3),
     ],
 )
