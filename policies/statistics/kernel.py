@@ -6,7 +6,7 @@ Quantiles and tails are taken by survival functions: a z of 30 still has its p-v
 
 from __future__ import annotations
 
-from math import inf, isfinite, sqrt
+from math import copysign, inf, isfinite, sqrt
 
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
@@ -44,6 +44,26 @@ def two_sided(statistic: float, df: float = inf) -> float:
     0.05
     """
     return min(1.0, 2.0 * upper_tail(abs(statistic), df))
+
+
+def studentised(quantile: float, df: float) -> float:
+    """The Student quantile with the tail of a normal ``quantile``: wider, as the variance is an estimate.
+
+    >>> round(studentised(1.959963984540054, 10), 6)
+    2.228139
+    """
+    tail = two_sided(quantile)
+    return critical(tail, df) if 0.0 < tail < 1.0 else quantile
+
+
+def normalised(statistic: float, df: float) -> float:
+    """The normal z with the two-sided tail of a Student ``statistic``: what ``studentised`` undoes.
+
+    >>> round(normalised(-2.2281388519649385, 10), 6)
+    -1.959964
+    """
+    tail = two_sided(statistic, df)
+    return copysign(critical(tail), statistic) if 0.0 < tail < 1.0 else statistic
 
 
 def oriented(sign: int, value: float) -> float:

@@ -10,11 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from policies.statistics.difference.contingency import chi_square
 from policies.statistics.means import Mean
 from policies.statistics.result import NotEstimable, Test
+
+Floats = NDArray[np.float64]
 
 
 def outcome_rate(outcomes: Sequence[float], assigned: Sequence[float]) -> Test | NotEstimable:
@@ -61,4 +64,50 @@ def homogeneity(means: Sequence[Mean]) -> Test | NotEstimable:
     return Test("homogeneity", statistic, float(chdtrc(df, statistic)), None, assumptions, (("df", df),))
 
 
-METHODS: Final[dict[str, Callable[..., object]]] = {"outcome_rate": outcome_rate, "homogeneity": homogeneity}
+def outcome_rate_by_bucket(outcomes: Floats, requests: Floats) -> Test | NotEstimable:
+    """Do all variants get outcomes per request at one rate within every epoch, clustered by unit?
+
+    A score test: with r_e the rate of all variants in epoch e, ``U_v = sum_e (O_ev - r_e N_ev)`` should be
+    zero. Each bucket's pull on U_v, less what it has through r_e, gives U a covariance C over buckets, and
+    ``U' C^- U`` is chi-square on rank C degrees of freedom. Holds for many requests a unit, for units that
+    come back, for a rate that changes between epochs, and leaves out epochs with a single variant.
+
+    Args: outcomes counted and requests, both (E, V, B). ``NotEstimable`` when no epoch has two variants with
+    requests, or nothing varies. Raises ValueError for shapes that differ. Source: Rao (1948) for the score
+    test; Liang & Zeger (1986) for clustering.
+
+    >>> rng = np.random.default_rng(7)
+    >>> requests = rng.poisson(5, (2, 2, 64)).astype(float)
+    >>> complete, lossy = rng.binomial(5, 0.9, (2, 1, 64)), rng.binomial(5, 0.7, (2, 1, 64))
+    >>> bool(outcome_rate_by_bucket(np.concatenate([complete, lossy], axis=1), requests).p_value < 0.001)
+    True
+    """
+    method = "outcome rate by bucket"
+    if outcomes.shape != requests.shape or requests.ndim != 3:
+        raise ValueError(f"outcomes {outcomes.shape} and requests {requests.shape} must be (E, V, B)")
+    sizes = requests.sum(axis=2)
+    kept = (sizes > 0).sum(axis=1) > 1
+    if not kept.any():
+        return NotEstimable(method, "no epoch has two variants with requests")
+    if not kept.all():
+        outcomes, requests, sizes = outcomes[kept], requests[kept], sizes[kept]
+    rates = outcomes.sum(axis=(1, 2)) / sizes.sum(axis=1)
+    of_epoch = outcomes.sum(axis=1) - rates[:, None] * requests.sum(axis=1)
+    shares = sizes / sizes.sum(axis=1, keepdims=True)
+    pulls = outcomes.sum(axis=0) - np.tensordot(rates, requests, axes=(0, 0)) - shares.T @ of_epoch
+    score = pulls.sum(axis=1)
+    covariance = pulls @ pulls.T
+    scale = float(np.abs(covariance).max())
+    rank = int(np.linalg.matrix_rank(covariance, tol=scale * 1e-10)) if scale > 0.0 else 0
+    if rank == 0:
+        return NotEstimable(method, "zero variance: the rate is the same in every bucket")
+    statistic = float(score @ np.linalg.pinv(covariance, rcond=1e-10) @ score)
+    assumptions = ("units are independent", "outcomes are mature", "one look")
+    return Test(method, statistic, float(chdtrc(rank, statistic)), None, assumptions, (("df", float(rank)),))
+
+
+METHODS: Final[dict[str, Callable[..., object]]] = {
+    "outcome_rate": outcome_rate,
+    "homogeneity": homogeneity,
+    "outcome_rate_by_bucket": outcome_rate_by_bucket,
+}

@@ -25,44 +25,63 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One metric over E epochs, V variants and B buckets, linearised.
+    """One metric over E epochs, V variants and B buckets.
 
-    ``mean`` and ``total`` (denominators) are (E, V); ``clusters`` (E, V) counts buckets with data;
-    ``influence`` is (E, V, B), see ``BucketSums.influence``; ``present`` (V, B) says which buckets ever had
-    data. ``mean`` is NaN where a variant has no data in an epoch.
+    ``denominator`` and ``numerator`` are (E, V, B), the rest (E, V): ``total`` denominators, ``mean`` (NaN
+    without data), ``clusters`` that hold any data, ``variance`` of the mean, clustered, and ``cross``, its
+    covariance with variant 0's. A variance that is only rounding is 0.
     """
 
-    mean: Floats
+    denominator: Floats
+    numerator: Floats
     total: Floats
+    mean: Floats
     clusters: NDArray[np.int64]
-    influence: Floats
-    present: NDArray[np.bool_]
+    variance: Floats
+    cross: Floats
 
     @staticmethod
     def of(denominator: Floats, numerator: Floats) -> Panel:
-        """From sums (E, V, B), in one pass over the arrays."""
-        filled = denominator > 0
-        clusters = filled.sum(axis=2)
+        """From sums (E, V, B), in few passes over them."""
+        clusters = np.count_nonzero(denominator, axis=2)
         total, won = denominator.sum(axis=2), numerator.sum(axis=2)
         mean = np.divide(won, total, out=np.full(total.shape, np.nan), where=total > 0)
-        expected = np.nan_to_num(mean)[:, :, None] * denominator
-        residual = numerator - expected
-        residual[np.abs(residual) <= ROUNDING * np.abs(expected)] = 0.0
-        factor = np.sqrt(np.divide(clusters, clusters - 1.0, out=np.zeros(total.shape), where=clusters > 1))
-        residual *= np.divide(factor, total, out=factor, where=total > 0)[:, :, None]
-        return Panel(mean, total, clusters, residual, np.any(filled, axis=0, keepdims=False))
+        known = np.nan_to_num(mean)
+        residual = np.multiply(denominator, known[:, :, None])
+        np.subtract(numerator, residual, out=residual)
+        square = np.einsum("evb,evb->ev", residual, residual)
+        rounding = (ROUNDING * known) ** 2 * np.einsum("evb,evb->ev", denominator, denominator)
+        square[square <= rounding] = 0.0
+        factor = _factor(clusters, total)
+        cross = np.einsum("eb,evb->ev", residual[:, 0], residual) * factor * factor[:, :1]
+        return Panel(denominator, numerator, total, mean, clusters, square * factor**2, cross)
 
     def usable(self, control: int, treatment: int) -> NDArray[np.bool_]:
         """The epochs (E,) in which both variants have at least two clusters."""
         return (self.clusters[:, control] > 1) & (self.clusters[:, treatment] > 1)
 
     def combine(self, variant: int, weights: Floats) -> tuple[Mean, Floats]:
-        """A variant's mean over epochs by ``weights`` (E,), and its combined influence (B,)."""
-        influence: Floats = weights @ self.influence[:, variant, :]
-        inside = weights > 0
-        value = float((weights[inside] * self.mean[inside, variant]).sum())
-        clusters = int(self.present[variant].sum())
-        return Mean(value, float(influence @ influence), clusters - 1.0, clusters), influence
+        """A variant's mean over epochs by ``weights`` (E,), and its influence (B,), summed over epochs.
+
+        Each epoch adds ``W_e`` times what ``BucketSums.influence`` says of it; epochs of weight 0 are not
+        looked at, so that a variant may be missing there.
+        """
+        means = np.where(weights > 0.0, self.mean[:, variant], 0.0)
+        pull = weights * _factor(self.clusters[:, variant], self.total[:, variant])
+        denominator = self.denominator[:, variant]
+        influence: Floats = pull @ self.numerator[:, variant] - (pull * means) @ denominator
+        scale = np.abs(pull * means) @ denominator
+        clusters = int(np.count_nonzero((weights > 0.0).astype(np.float64) @ denominator))
+        square = float(influence @ influence)
+        if square <= ROUNDING**2 * float(scale @ scale):
+            square, influence = 0.0, np.zeros_like(influence)
+        return Mean(float(weights @ means), square, clusters - 1.0, clusters), influence
+
+
+def _factor(clusters: NDArray[np.int64], total: Floats) -> Floats:
+    """What a residual is multiplied by: sqrt(M / (M-1)) over the total; 0 for fewer than two clusters."""
+    known = clusters > 1
+    return np.sqrt(clusters / np.where(known, clusters - 1.0, 1.0)) * known / np.where(known, total, 1.0)
 
 
 def stratified_clustered(

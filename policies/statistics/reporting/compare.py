@@ -1,0 +1,224 @@
+"""How far is a variant from the control in one metric, over epochs, before anything is judged?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from math import inf, log, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
+
+from policies.statistics.always_valid import asymptotic
+from policies.statistics.kernel import critical, normalised, oriented, studentised, two_sided, welch_df
+from policies.statistics.lift.fieller import fieller_set
+from policies.statistics.means import Mean
+from policies.statistics.reporting.result import EpochEffect, Interval, Lift
+from policies.statistics.reporting.settings import AnalysisSettings
+from policies.statistics.reporting.traffic import Measured, Traffic
+from policies.statistics.result import NotEstimable
+from policies.statistics.strata.clustered import Panel
+from policies.statistics.strata.inverse_variance import inverse_variance
+from policies.statistics.strata.stratified import NONE_USABLE
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Variant ``b`` minus control ``a``, their covariance, and what the intervals need.
+
+    ``n`` is the units of both behind the metric, ``df`` Welch's degrees of freedom. ``b.value - a.value`` is
+    the difference; for a metric with a covariate, after adjustment.
+    """
+
+    a: Mean
+    b: Mean
+    covariance: float
+    df: float
+    n: float
+    kept: NDArray[np.bool_]
+    variance_reduction: float | None
+
+    @property
+    def value(self) -> float:
+        """Variant minus control, in the metric's unit."""
+        return self.b.value - self.a.value
+
+    @property
+    def variance(self) -> float:
+        """Of the difference, clustered by unit over all epochs."""
+        return self.a.variance + self.b.variance - 2.0 * self.covariance
+
+    def fixed(self, alpha: float) -> Interval:
+        """The interval for one look."""
+        error = sqrt(self.variance)
+        width = critical(alpha, self.df) * error
+        p_value = two_sided(self.value / error, self.df)
+        return Interval(self.value - width, self.value + width, 1.0 - alpha, p_value)
+
+    def always_valid(self, settings: AnalysisSettings, alpha: float | None = None) -> Interval:
+        """The interval for any number of looks, at another alpha if need be.
+
+        The confidence sequence's quantile is taken over to Student's t with Welch's degrees of freedom, since
+        the variance comes from as many clusters only. The mixture stays tuned for ``settings.alpha``
+        whatever the level: its p-value does not depend on the level, and each interval leaves out zero
+        exactly when that p-value is below its own alpha.
+        """
+        level = settings.alpha if alpha is None else alpha
+        error = sqrt(self.variance)
+        width = studentised(quantile(self.n, settings, level), self.df) * error
+        z = normalised(self.value / error, self.df)
+        p_value = asymptotic.p_value(z, self.n, settings.alpha, settings.n_star)
+        return Interval(self.value - width, self.value + width, 1.0 - level, p_value)
+
+    def bound(self, settings: AnalysisSettings, sign: int) -> float:
+        """The one-sided always-valid lower bound of the difference with better upwards (a guardrail's)."""
+        one_sided = asymptotic.critical_value(self.n, settings.alpha, settings.n_star, sides=1)
+        return oriented(sign, self.value) - studentised(one_sided, self.df) * sqrt(self.variance)
+
+    def lift(self, settings: AnalysisSettings) -> Lift | None:
+        """The always-valid relative difference; None when the control's mean is zero."""
+        if self.a.value == 0.0:
+            return None
+        q = studentised(quantile(self.n, settings, settings.alpha), self.df)
+        found = fieller_set(self.a.value, self.b.value, self.a.variance, self.b.variance, self.covariance, q)
+        bounds = (found.low, found.high) if found.shape == "bounded" else (-inf, inf)
+        return Lift(self.value / abs(self.a.value), *bounds, found.shape)
+
+
+def quantile(n: float, settings: AnalysisSettings, alpha: float) -> float:
+    """The always-valid critical value at n units and level alpha, tuned once for ``settings.alpha``."""
+    return asymptotic.critical_value(n, alpha, _tuning(settings.n_star, settings.alpha, alpha))
+
+
+def quantiles(n: Floats, df: Floats, settings: AnalysisSettings) -> Floats:
+    """``studentised(quantile(n, settings, settings.alpha), df)`` for many n > 0 and df at once."""
+    x = n * asymptotic.rho(settings.alpha, settings.n_star) ** 2
+    normal = np.sqrt((x + 1.0) / x * (np.log(x + 1.0) - 2.0 * log(settings.alpha)))
+    student: Floats = -stdtrit(df, ndtr(-normal))
+    return student
+
+
+@cache
+def _tuning(n_star: float, tuned: float, alpha: float) -> float:
+    """The n_star that gives the mixture at level alpha the rho it has at level ``tuned``."""
+    return n_star * asymptotic.optimum(alpha) / asymptotic.optimum(tuned)
+
+
+class Comparer:
+    """Compares variants with the control in one metric, keeping each variant's mean over the same epochs."""
+
+    def __init__(self, traffic: Traffic, metric: Measured, settings: AnalysisSettings) -> None:
+        self._traffic, self._metric, self._settings = traffic, metric, settings
+        self._size = metric.panel.total.sum(axis=1)
+        self._combined: dict[tuple[int, bytes], tuple[Mean, Floats]] = {}
+
+    def weights(self, kept: NDArray[np.bool_], variant: int | None = None) -> Floats:
+        """The epochs' weights (E,): by the traffic of all variants, or by the pair's precision (CMH)."""
+        size = self._size
+        if self._settings.weighting == "cmh" and variant is not None:
+            a, b = self._metric.panel.total[:, 0], self._metric.panel.total[:, variant]
+            size = np.divide(a * b, a + b, out=np.zeros_like(a), where=a + b > 0)
+        inside = np.where(kept, size, 0.0)
+        weights: Floats = inside / inside.sum()
+        return weights
+
+    def combine(self, panel: Panel, variant: int, weights: Floats) -> tuple[Mean, Floats]:
+        """A variant's mean over epochs and its influence by bucket; the metric's own are remembered."""
+        if panel is not self._metric.panel:
+            return panel.combine(variant, weights)
+        key = (variant, weights.tobytes())
+        if key not in self._combined:
+            self._combined[key] = panel.combine(variant, weights)
+        return self._combined[key]
+
+    def mean(self, variant: int) -> Mean | None:
+        """A variant's own mean over all epochs in which its variance is known."""
+        kept = self._metric.panel.clusters[:, variant] > 1
+        return self.combine(self._metric.panel, variant, self.weights(kept))[0] if kept.any() else None
+
+    def difference(self, variant: int) -> Difference | NotEstimable:
+        """Variant against control; ``NotEstimable`` with the reason when the evidence is too thin."""
+        panel, settings, name = self._metric.panel, self._settings, self._metric.spec.name
+        kept = panel.usable(0, variant)
+        if not kept.any():
+            return NotEstimable(name, NONE_USABLE)
+        weights = self.weights(kept, variant)
+        n = [min(float(self._traffic.units[kept, v].sum()), float(panel.total[kept, v].sum()))
+             for v in (0, variant)]  # fmt: skip
+        if min(n) < settings.minimum_units:
+            return NotEstimable(name, f"a variant has fewer than {settings.minimum_units} units")
+        events = float(self._metric.events[[0, variant]].sum())
+        misses = float(panel.total[:, [0, variant]].sum()) - events
+        if self._metric.spec.kind == "binary" and min(events, misses) < settings.minimum_events:
+            return NotEstimable(name, f"fewer than {settings.minimum_events} successes or failures")
+        (a, pull_a), (b, pull_b) = (self.combine(panel, v, weights) for v in (0, variant))
+        reduction = None
+        if self._metric.covariate is not None:
+            adjusted = self._adjusted(self._metric.covariate, variant, weights, (a, pull_a), (b, pull_b))
+            if isinstance(adjusted, NotEstimable):
+                return adjusted
+            (a, pull_a), (b, pull_b), reduction = adjusted
+        covariance = float(pull_a @ pull_b)
+        if a.variance + b.variance - 2.0 * covariance <= 0.0:
+            return NotEstimable(name, "zero variance")
+        df = welch_df(a.variance, a.df, b.variance, b.df)
+        return Difference(a, b, covariance, df, sum(n), kept, reduction)
+
+    def _adjusted(
+        self,
+        covariate: Panel,
+        variant: int,
+        weights: Floats,
+        a: tuple[Mean, Floats],
+        b: tuple[Mean, Floats],
+    ) -> tuple[tuple[Mean, Floats], tuple[Mean, Floats], float] | NotEstimable:
+        """CUPED on the linearised bucket values, one theta for both variants (Deng et al. 2013)."""
+        inside = weights > 0
+        if not (covariate.usable(0, variant) | ~inside).all():
+            return NotEstimable(self._metric.spec.name, "the covariate lacks data in an epoch")
+        xs = [self.combine(covariate, v, weights) for v in (0, variant)]
+        spread = sum(float(pull @ pull) for _, pull in xs)
+        if spread == 0.0:
+            return NotEstimable(self._metric.spec.name, "the covariate does not vary")
+        theta = sum(float(y[1] @ x[1]) for y, x in zip((a, b), xs, strict=True)) / spread
+        sizes = covariate.total[inside][:, [0, variant]].sum(axis=0)
+        centre = float(sizes @ [x.value for x, _ in xs]) / float(sizes.sum())
+        moved = []
+        for (mean, pull), (x, pull_x) in zip((a, b), xs, strict=True):
+            left = pull - theta * pull_x
+            moved.append(
+                (Mean(mean.value - theta * (x.value - centre), float(left @ left), mean.df, mean.n), left)
+            )
+        before, after = a[1] - b[1], moved[0][1] - moved[1][1]
+        total = float(before @ before)
+        return moved[0], moved[1], 1.0 - float(after @ after) / total if total else 0.0
+
+    def by_epoch(self, variant: int) -> tuple[tuple[EpochEffect, ...], float | None]:
+        """The difference within each epoch that has both, unadjusted, and Cochran's Q p-value over them."""
+        panel, traffic = self._metric.panel, self._traffic
+        kept = np.flatnonzero(panel.usable(0, variant))
+        if kept.size == 0:
+            return (), None
+        pair = np.array([0, variant])
+        variances = panel.variance[kept][:, pair].sum(axis=1) - 2.0 * panel.cross[kept, variant]
+        errors = np.sqrt(np.maximum(variances, 0.0))
+        values = panel.mean[kept, variant] - panel.mean[kept, 0]
+        counts = np.minimum(traffic.units[kept], panel.total[kept])[:, pair]
+        enough = (counts.min(axis=1) >= self._settings.minimum_units) & (errors > 0.0)
+        df = panel.clusters[kept][:, pair].min(axis=1) - 1.0
+        widths = quantiles(np.maximum(counts.sum(axis=1), 1.0), df, self._settings) * errors
+        columns = (kept, values, errors, values - widths, values + widths, enough)
+        rows = [
+            EpochEffect(
+                traffic.evidence.epochs[e].number, value, error, *((low, high) if fit else (None, None))
+            )
+            for e, value, error, low, high, fit in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+        trusted = [row for row in rows if row.low is not None]
+        if len(trusted) < 2:
+            return tuple(rows), None
+        found = inverse_variance([r.difference for r in trusted], [r.standard_error**2 for r in trusted])
+        return tuple(rows), None if isinstance(found, NotEstimable) else float(str(found.detail("q_p")))

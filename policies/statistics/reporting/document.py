@@ -1,0 +1,34 @@
+"""What does a report look like as JSON?
+
+The shape is described by ``policies/statistics/report_schema.json``: a bound at infinity and what could not
+be had are null, all else is as in the dataclasses, under the same names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from math import isfinite
+from typing import Any, Final
+
+from policies.statistics.reporting.result import Report
+
+VERSION: Final = 1
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as what ``json.dumps`` takes, without NaN or infinity; ``version`` names the schema's.
+
+    >>> to_json  # doctest: +ELLIPSIS
+    <function to_json at ...>
+    """
+    return {"version": VERSION, **_plain(report)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}

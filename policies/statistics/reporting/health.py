@@ -1,0 +1,119 @@
+"""Was the experiment run as planned, so that its effects can be trusted?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from policies.statistics.health.outcome_rate import outcome_rate_by_bucket
+from policies.statistics.health.sequential_srm import sequential_srm, sequential_srm_over_epochs
+from policies.statistics.health.srm import srm, srm_over_epochs
+from policies.statistics.multiplicity.adjusted import bonferroni
+from policies.statistics.reporting.result import Check, Status
+from policies.statistics.reporting.settings import AnalysisSettings
+from policies.statistics.reporting.traffic import Measured, Traffic
+from policies.statistics.result import NotEstimable, Test
+
+SRM_ALARM: Final = "sample ratio mismatch: units were lost or moved, no effect can be trusted"
+_RANK: Final[dict[Status, int]] = {"ok": 0, "warning": 1, "alarm": 2}
+
+
+def checks(traffic: Traffic, metrics: Sequence[Measured], settings: AnalysisSettings) -> tuple[Check, ...]:
+    """All checks, in the order in which they should be read."""
+    return (*_sample_ratio(traffic, settings), *_strays(traffic), _maturity(traffic, settings),
+            *_outcome_rates(traffic, metrics, settings))  # fmt: skip
+
+
+def worst(found: Sequence[Check]) -> Status:
+    """The status of them all together.
+
+    >>> worst([Check("a", "ok", ""), Check("b", "warning", "")])
+    'warning'
+    """
+    return max((check.status for check in found), key=_RANK.__getitem__, default="ok")
+
+
+def _sample_ratio(traffic: Traffic, settings: AnalysisSettings) -> Iterator[Check]:
+    """The sequential test raises the alarm, since reports are looked at often; the fixed one only warns."""
+    numbers = [epoch.number for epoch in traffic.evidence.epochs]
+    fixed: list[Test | NotEstimable] = []
+    sequential: list[Test | NotEstimable] = []
+    for counts, weights, noise in zip(traffic.units, traffic.weights, traffic.units_variance, strict=True):
+        if not weights.any():
+            nothing = NotEstimable("sample ratio", "every variant was paused")
+            fixed.append(nothing)
+            sequential.append(nothing)
+            continue
+        fixed.append(srm(counts, weights, noise))
+        concentration = settings.srm_concentration
+        sequential.append(sequential_srm(counts, weights, noise, concentration=concentration))
+    yield _check(
+        "sample_ratio_sequential", sequential_srm_over_epochs(sequential), settings, "alarm", SRM_ALARM,
+        tuple(zip(numbers, map(_p_value, sequential), strict=True)),
+    )  # fmt: skip
+    yield _check(
+        "sample_ratio", srm_over_epochs(fixed), settings, "warning",
+        "the split differs from the weights more than chance explains at one look",
+        tuple(zip(numbers, map(_p_value, fixed), strict=True)),
+    )  # fmt: skip
+
+
+def _strays(traffic: Traffic) -> Iterator[Check]:
+    strays = [
+        (epoch.number, name)
+        for e, epoch in enumerate(traffic.evidence.epochs)
+        for v, name in enumerate(traffic.variants)
+        if traffic.units[e, v] > 0 and traffic.weights[e, v] == 0
+    ]
+    if strays:
+        where = ", ".join(f"{name} in epoch {number}" for number, name in strays)
+        yield Check("stray_units", "warning", f"units were counted for variants without weight: {where}")
+
+
+def _maturity(traffic: Traffic, settings: AnalysisSettings) -> Check:
+    shares = {name: traffic.immature_share(v) for v, name in enumerate(traffic.variants)}
+    late = max(shares.values()) > settings.max_immature_share
+    stated = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+    message = f"requests whose outcomes may still come: {stated}"
+    if late:
+        message += f"; no decision about outcomes above {settings.max_immature_share:.0%}"
+    return Check("maturity", "warning" if late else "ok", message)
+
+
+def _outcome_rates(
+    traffic: Traffic, metrics: Sequence[Measured], settings: AnalysisSettings
+) -> Iterator[Check]:
+    """One test a metric of outcomes; per-request metrics have theirs in the effect itself."""
+    named = [m for m in metrics if m.counted is not None]
+    tests = [outcome_rate_by_bucket(m.counted, traffic.requests) for m in named if m.counted is not None]
+    judged = [test for test in tests if isinstance(test, Test) and test.p_value is not None]
+    adjusted = iter(bonferroni([test.p_value for test in judged if test.p_value is not None]))
+    for metric, test in zip(named, tests, strict=True):
+        name = f"outcome_rate:{metric.spec.name}"
+        if isinstance(test, NotEstimable):
+            yield Check(name, "ok", test.reason)
+            continue
+        p_value = next(adjusted)
+        off = p_value < settings.srm_alpha
+        message = (
+            "outcomes per request differ between variants: lost, late, or an effect of the variant itself"
+        )
+        yield Check(name, "warning" if off else "ok", message if off else "no difference found", p_value)
+
+
+def _check(
+    name: str,
+    test: Test | NotEstimable,
+    settings: AnalysisSettings,
+    status: Status,
+    message: str,
+    epochs: tuple[tuple[int, float | None], ...],
+) -> Check:
+    if isinstance(test, NotEstimable):
+        return Check(name, "ok", test.reason, None, epochs)
+    off = test.p_value is not None and test.p_value < settings.srm_alpha
+    return Check(name, status if off else "ok", message if off else "no mismatch found", test.p_value, epochs)
+
+
+def _p_value(test: Test | NotEstimable) -> float | None:
+    return test.p_value if isinstance(test, Test) else None

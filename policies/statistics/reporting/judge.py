@@ -1,0 +1,104 @@
+"""What follows from the intervals: better, worse, no difference that matters, or not enough data?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, isfinite, sqrt
+
+from policies.metric import MetricSpec
+from policies.statistics.kernel import oriented
+from policies.statistics.multiplicity.adjusted import adjust
+from policies.statistics.multiplicity.levels import interval_alphas
+from policies.statistics.reporting.compare import quantile
+from policies.statistics.reporting.result import Decision, Effect, Interval
+from policies.statistics.reporting.settings import AnalysisSettings
+
+_FARTHEST = 1e12  # units; a decision further away than this is none
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An estimated effect that waits for its adjusted interval; ``draw`` makes that at any alpha.
+
+    ``held`` is why no decision may be taken whatever the interval says, None when one may.
+    """
+
+    spec: MetricSpec
+    effect: Effect
+    draw: Callable[[float], Interval]
+    held: str | None
+
+
+def judged(candidates: Sequence[Candidate], settings: AnalysisSettings) -> list[Effect]:
+    """All effects of one family, adjusted together and decided."""
+    intervals = [candidate.effect.always_valid for candidate in candidates]
+    p_values = [1.0 if each is None or each.p_value is None else each.p_value for each in intervals]
+    adjusted = adjust(p_values, settings.multiplicity)
+    alphas = interval_alphas(p_values, settings.alpha, settings.multiplicity)
+    return [_decided(*each, settings) for each in zip(candidates, adjusted, alphas, strict=True)]
+
+
+def _decided(candidate: Candidate, p_value: float, alpha: float, settings: AnalysisSettings) -> Effect:
+    drawn = candidate.draw(alpha)
+    effect = replace(candidate.effect, adjusted=replace(drawn, p_value=p_value))
+    decision, reason = decide(candidate.spec, drawn, effect.maturity_slack, candidate.held)
+    needed = None
+    if decision == "not enough data" and candidate.held is None:
+        needed = units_needed(effect, drawn, candidate.spec.margin, alpha, settings)
+    return replace(effect, decision=decision, reason=reason, units_needed=needed)
+
+
+def decide(
+    spec: MetricSpec, interval: Interval, slack: float = 0.0, held: str | None = None
+) -> tuple[Decision, str | None]:
+    """The decision and, when there is not enough data for one, why.
+
+    An interval within the margin is no difference, even if it leaves out zero: the margin says what matters.
+    ``slack`` is how far traffic that is not mature yet could still move the difference, to either side.
+
+    >>> decide(MetricSpec("clicks", "binary"), Interval(0.01, 0.02, 0.95, 0.001))
+    ('better', None)
+    >>> decide(MetricSpec("errors", "binary", "decrease"), Interval(0.01, 0.02, 0.95, 0.001))
+    ('worse', None)
+    """
+    if held is not None:
+        return "not enough data", held
+    low, high = sorted((oriented(spec.sign, interval.low), oriented(spec.sign, interval.high)))
+    low, high = low - slack, high + slack
+    if spec.margin is not None and -spec.margin < low and high < spec.margin:
+        return "no difference larger than the margin", None
+    if low > 0.0:
+        return "better", None
+    if high < 0.0:
+        return "worse", None
+    if slack > 0.0 and (interval.low > 0.0 or interval.high < 0.0):
+        return "not enough data", "traffic that is not mature yet could explain the difference"
+    return "not enough data", "the interval holds both zero and differences that matter"
+
+
+def units_needed(
+    effect: Effect, interval: Interval, margin: float | None, alpha: float, settings: AnalysisSettings
+) -> int | None:
+    """Further units, of both variants, until a decision if the difference stays what it is.
+
+    The interval must leave out zero, or fit into the margin, whichever comes first; its half-width falls with
+    ``quantile(n) / sqrt(n)``. None when that is never, or beyond 10**12 units.
+    """
+    half = (interval.high - interval.low) / 2.0
+    distance = abs(effect.difference or 0.0)
+    target = distance if margin is None else max(distance, margin - distance)
+    if target <= 0.0 or not isfinite(half) or effect.units <= 0.0:
+        return None
+    scale = half * sqrt(effect.units) / quantile(effect.units, settings, alpha)
+
+    def wide(n: float) -> bool:
+        return scale * quantile(n, settings, alpha) / sqrt(n) > target
+
+    if wide(_FARTHEST):
+        return None
+    low, high = effect.units, _FARTHEST
+    while high / low > 1.001:
+        middle = sqrt(low * high)
+        low, high = (middle, high) if wide(middle) else (low, middle)
+    return max(ceil(high - effect.units), 1)

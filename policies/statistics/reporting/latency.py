@@ -1,0 +1,113 @@
+"""How far apart are two variants' latency quantiles, over epochs?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.statistics.always_valid import asymptotic
+from policies.statistics.kernel import critical, studentised
+from policies.statistics.quantile.clustered import clustered_quantile, clustered_quantile_difference
+from policies.statistics.reporting.compare import quantile
+from policies.statistics.reporting.result import Interval
+from policies.statistics.reporting.settings import AnalysisSettings
+from policies.statistics.reporting.traffic import QUANTILES, Traffic
+from policies.statistics.result import Estimate, NotEstimable
+from policies.statistics.strata.stratified import NONE_USABLE
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileDifference:
+    """One quantile of a variant minus the control's, in seconds, with what any interval of it needs."""
+
+    histograms: tuple[Floats, Floats]
+    q: float
+    control: float
+    variant: float
+    one_look: Interval
+    df: float
+    n: float
+    kept: NDArray[np.bool_]
+
+    @property
+    def value(self) -> float:
+        """Variant minus control, in seconds."""
+        return self.variant - self.control
+
+    def fixed(self, alpha: float) -> Interval:
+        """The interval for one look, at the level it was made for."""
+        return self.one_look
+
+    def always_valid(self, settings: AnalysisSettings, alpha: float | None = None) -> Interval:
+        """The interval for any number of looks: the same one at the confidence sequence's multiplier."""
+        level = settings.alpha if alpha is None else alpha
+        multiplier = studentised(quantile(self.n, settings, level), self.df)
+        found = clustered_quantile_difference(*self.histograms, self.q, level, multiplier=multiplier)
+        assert isinstance(found, Estimate)  # the same histograms gave an estimate for one look
+        p_value, tail = 1.0, self.one_look.p_value
+        if tail is not None and tail < 1.0:
+            z = critical(max(tail, 1e-300))
+            p_value = asymptotic.p_value(z, self.n, settings.alpha, settings.n_star)
+        return Interval(found.low, found.high, 1.0 - level, p_value)
+
+
+class Latency:
+    """Histograms of one latency over epochs, each epoch at one share in all variants.
+
+    Summing histograms over epochs of different weights would compare one variant's mornings with another's
+    evenings. Each epoch counts by its share of all requests; a variant's total is its effective size,
+    ``1 / sum_e W_e**2 / n_e``, so that what is computed of the sum has the right variance.
+    """
+
+    def __init__(self, traffic: Traffic, name: str) -> None:
+        self._traffic, self._name = traffic, name
+        self._size = np.zeros(traffic.units.shape)
+        for e, v, each in traffic.found():
+            self._size[e, v] = getattr(each, f"{name}_histogram").sum()
+        self._standardised: dict[tuple[int, bytes], Floats] = {}
+
+    def standardised(self, variant: int, kept: NDArray[np.bool_]) -> Floats:
+        """A variant's histogram (G, K) over the kept epochs (E,), in all of which it has requests."""
+        key = (variant, kept.tobytes())
+        if key not in self._standardised:
+            weights = self._size[kept].sum(axis=1) / self._size[kept].sum()
+            sizes = self._size[kept, variant]
+            factors = weights / sizes / float((weights**2 / sizes).sum())
+            epochs = [self._traffic.evidence.epochs[e] for e in np.flatnonzero(kept)]
+            name, attribute = self._traffic.variants[variant], f"{self._name}_histogram"
+            total = getattr(epochs[0].variants[name], attribute) * factors[0]
+            scaled = np.empty_like(total)
+            for factor, epoch in zip(factors[1:].tolist(), epochs[1:], strict=True):
+                total += np.multiply(getattr(epoch.variants[name], attribute), factor, out=scaled)
+            self._standardised[key] = total
+        return self._standardised[key]
+
+    def of(self, variant: int, q: float, alpha: float) -> Estimate | NotEstimable:
+        """A variant's own quantile, in seconds."""
+        kept = self._size[:, variant] > 0
+        if not kept.any():
+            return NotEstimable(self._name, "no requests")
+        return clustered_quantile(self.standardised(variant, kept), q, alpha)
+
+    def difference(
+        self, variant: int, q: str, settings: AnalysisSettings
+    ) -> QuantileDifference | NotEstimable:
+        """A variant's quantile (a name in ``QUANTILES``) minus the control's."""
+        name, kept = f"{self._name}_{q}", (self._size[:, 0] > 0) & (self._size[:, variant] > 0)
+        if not kept.any():
+            return NotEstimable(name, NONE_USABLE)
+        units = self._traffic.units[kept][:, [0, variant]].sum(axis=0)
+        if units.min() < settings.minimum_units:
+            return NotEstimable(name, f"a variant has fewer than {settings.minimum_units} units")
+        pair = self.standardised(0, kept), self.standardised(variant, kept)
+        found = clustered_quantile_difference(*pair, QUANTILES[q], settings.alpha)
+        if isinstance(found, NotEstimable):
+            return found
+        control, treatment, df = (float(str(found.detail(key))) for key in ("control", "treatment", "df"))
+        interval = Interval(found.low, found.high, found.level, found.p_value)
+        n = float(units.sum())
+        return QuantileDifference(pair, QUANTILES[q], control, treatment, interval, df, n, kept)

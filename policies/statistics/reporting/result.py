@@ -1,0 +1,137 @@
+"""What does a report say?
+
+Differences are variant minus control in the metric's own unit; ``decision`` has the metric's goal in it.
+NaN never appears: what cannot be had is None, with the reason beside it. Infinite bounds are unbounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from policies.statistics.reporting.settings import AnalysisSettings
+
+Decision = Literal["better", "worse", "no difference larger than the margin", "not enough data"]
+Shown = Literal["always_valid", "fixed"]
+Status = Literal["ok", "warning", "alarm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A range at a level, with the p-value (against zero) that agrees with it."""
+
+    low: float
+    high: float
+    level: float
+    p_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """The relative difference (0.1 is +10 %), always valid, by Fieller; ``shape`` as ``Fieller`` has it."""
+
+    estimate: float
+    low: float
+    high: float
+    shape: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEffect:
+    """The difference within one epoch, with its always-valid interval; None where it has too few units."""
+
+    epoch: int
+    difference: float
+    standard_error: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One metric of one variant against the control, over all epochs that have both.
+
+    ``shown`` names the interval to read: ``always_valid``, or ``fixed`` at the planned size. ``adjusted`` is
+    the always-valid one at the level that multiplicity leaves it; decisions rest on it. ``units_needed`` are
+    further units of both variants until a decision, if the difference stays as it is. ``heterogeneity_p``
+    asks whether the epochs disagree. ``maturity_slack`` is how far immature traffic could move the
+    difference. ``reason`` says why there is no estimate, or no decision.
+    """
+
+    metric: str
+    variant: str
+    family: Literal["declared", "operational"]
+    decision: Decision
+    reason: str | None
+    units: float
+    units_needed: int | None
+    control_mean: float | None = None
+    variant_mean: float | None = None
+    difference: float | None = None
+    standard_error: float | None = None
+    shown: Shown = "always_valid"
+    always_valid: Interval | None = None
+    adjusted: Interval | None = None
+    fixed: Interval | None = None
+    lift: Lift | None = None
+    non_inferior: bool | None = None
+    covariate: str | None = None
+    variance_reduction: float | None = None
+    heterogeneity_p: float | None = None
+    maturity_slack: float = 0.0
+    epochs: tuple[EpochEffect, ...] = ()
+    epochs_left_out: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricMean:
+    """A variant's own mean (or quantile) of a metric, over the epochs it has data in, by their traffic.
+
+    ``count`` is the outcomes or requests behind it. A quantile has bounds in place of a standard error.
+    """
+
+    metric: str
+    count: float
+    mean: float | None
+    standard_error: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VariantReport:
+    """One variant: its traffic over all epochs (a unit of two epochs counts twice) and its metrics."""
+
+    name: str
+    control: bool
+    weight: float
+    units: float
+    requests: int
+    immature_share: float
+    metrics: tuple[MetricMean, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A health check: what it looked at, what it found, in words and as a p-value when it has one."""
+
+    name: str
+    status: Status
+    message: str
+    p_value: float | None = None
+    epochs: tuple[tuple[int, float | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything, health first. ``computed_at`` in unix seconds."""
+
+    experiment: str
+    control: str
+    computed_at: float
+    settings: AnalysisSettings
+    health: Status
+    checks: tuple[Check, ...]
+    immature_share: float
+    variants: tuple[VariantReport, ...]
+    effects: tuple[Effect, ...]

@@ -1,0 +1,146 @@
+"""What traffic did each variant have in each epoch, and where are a metric's sums in it?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.metric import MetricSpec
+from policies.statistics.evidence import BucketSums, ExperimentEvidence, VariantEvidence
+from policies.statistics.strata.clustered import Panel
+
+Floats = NDArray[np.float64]
+
+OPERATIONAL: Final = (
+    MetricSpec("error_share", "binary", "decrease", "request"),
+    MetricSpec("first_byte_mean", "mean", "decrease", "request"),
+    MetricSpec("last_byte_mean", "mean", "decrease", "request"),
+)
+QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+LATENCIES: Final = ("first_byte", "last_byte")
+RESERVED: Final = frozenset(spec.name for spec in OPERATIONAL) | {
+    f"{latency}_{name}" for latency in LATENCIES for name in QUANTILES
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Evidence as arrays over (E epochs, V variants): control is variant 0.
+
+    ``units``, ``units_variance``, ``immature``, ``weights`` are (E, V); ``requests`` (E, V, B).
+    """
+
+    evidence: ExperimentEvidence
+    variants: tuple[str, ...]
+    units: Floats
+    units_variance: Floats
+    immature: Floats
+    weights: Floats
+    requests: Floats
+
+    @staticmethod
+    def of(evidence: ExperimentEvidence) -> Traffic:
+        """Raises ValueError when epochs or variants were counted in different numbers of buckets."""
+        variants = evidence.variants
+        shape = (len(evidence.epochs), len(variants))
+        sizes = {each.requests.size for epoch in evidence.epochs for each in epoch.variants.values()}
+        if len(sizes) > 1:
+            raise ValueError(f"all evidence must have the same number of buckets, got {sorted(sizes)}")
+        units, variance, immature, weights = (np.zeros(shape) for _ in range(4))
+        requests = np.zeros((*shape, sizes.pop() if sizes else 1))
+        traffic = Traffic(evidence, variants, units, variance, immature, weights, requests)
+        for e, epoch in enumerate(evidence.epochs):
+            weights[e] = [epoch.weights.get(name, 0.0) for name in variants]
+        for e, v, found in traffic.found():
+            units[e, v], variance[e, v] = found.units, found.units_variance
+            immature[e, v], requests[e, v] = found.immature_requests, found.requests
+        return traffic
+
+    def found(self) -> Iterator[tuple[int, int, VariantEvidence]]:
+        """Each (epoch, variant) that has evidence, by index."""
+        for e, epoch in enumerate(self.evidence.epochs):
+            for v, name in enumerate(self.variants):
+                if name in epoch.variants:
+                    yield e, v, epoch.variants[name]
+
+    def stacked(self, pick: Callable[[VariantEvidence], NDArray[Any]]) -> Floats:
+        """One array (B,) of each epoch and variant as (E, V, B) floats, zeros where there is no evidence."""
+        rows: list[NDArray[Any]] = []
+        nothing = np.zeros(self.requests.shape[2])
+        for epoch in self.evidence.epochs:
+            rows += [pick(epoch.variants[v]) if v in epoch.variants else nothing for v in self.variants]
+        out = np.empty(self.requests.shape)
+        if rows:
+            np.concatenate(rows, out=out.reshape(-1))
+        return out
+
+    def immature_share(self, variant: int) -> float:
+        """The share of a variant's requests, over all epochs, whose outcomes may still come."""
+        total = float(self.requests[:, variant].sum())
+        return float(self.immature[:, variant].sum()) / total if total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A metric with its linearised sums, and those of its covariate if it has one.
+
+    ``events`` (V,) sums the numerators. ``counted`` (E, V, B) are the outcomes counted, None for metrics per
+    request. Operational metrics are known with the request itself: nothing of them is ever immature.
+    """
+
+    spec: MetricSpec
+    family: Literal["declared", "operational"]
+    panel: Panel
+    events: Floats
+    covariate: Panel | None = None
+    counted: Floats | None = None
+
+
+def measure(traffic: Traffic, metrics: Sequence[MetricSpec]) -> list[Measured]:
+    """The declared metrics and the operational ones every proxy has.
+
+    Raises ValueError for a name that is used twice, or is an operational one, or a covariate that is not
+    among the outcomes recorded.
+    """
+    names = [spec.name for spec in metrics]
+    clashes = sorted({name for name in names if names.count(name) > 1 or name in RESERVED})
+    if clashes:
+        raise ValueError(f"metric names must be unique and not operational ones: {', '.join(clashes)}")
+    recorded = {name for _, _, each in traffic.found() for name in each.outcomes}
+    found = [_declared(traffic, spec, recorded) for spec in metrics]
+    for spec, attribute in zip(OPERATIONAL, ("errors", *LATENCIES), strict=True):
+        sums = traffic.stacked(attrgetter(attribute))
+        panel = Panel.of(traffic.requests, sums)
+        found.append(Measured(spec, "operational", panel, sums.sum(axis=(0, 2))))
+    return found
+
+
+def _declared(traffic: Traffic, spec: MetricSpec, recorded: set[str]) -> Measured:
+    counted = None if spec.per == "request" else _counted(traffic, spec.name)
+    sums = _summed(traffic, spec.name)
+    denominator = traffic.requests if counted is None else counted
+    covariate = None
+    if spec.covariate is not None:
+        if spec.covariate not in recorded:
+            known = ", ".join(sorted(recorded)) or "none"
+            raise ValueError(f"metric {spec.name!r}: no covariate {spec.covariate!r}; recorded are: {known}")
+        covariate = Panel.of(_counted(traffic, spec.covariate), _summed(traffic, spec.covariate))
+    panel = Panel.of(denominator, sums)
+    return Measured(spec, "declared", panel, sums.sum(axis=(0, 2)), covariate, counted)
+
+
+def _counted(traffic: Traffic, name: str) -> Floats:
+    """How many outcomes of this name were counted, (E, V, B)."""
+    empty = BucketSums.empty(traffic.requests.shape[2])
+    return traffic.stacked(lambda each: each.outcomes.get(name, empty).denominator)
+
+
+def _summed(traffic: Traffic, name: str) -> Floats:
+    """The sum of this name's outcomes, (E, V, B)."""
+    empty = BucketSums.empty(traffic.requests.shape[2])
+    return traffic.stacked(lambda each: each.outcomes.get(name, empty).numerator)
