@@ -40,6 +40,12 @@ _OWN_HEADERS = frozenset(
     + ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id")
 )
 """Headers that the router reads, drops or writes itself, so that none of them names a unit."""
+_REPORTED = frozenset({"error_share"}) | {
+    f"{latency}_{figure}"
+    for latency in ("first_byte", "last_byte")
+    for figure in ("mean", "p50", "p90", "p95", "p99")
+}
+"""The report's own metrics: errors and latencies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +152,13 @@ def _variant(names: Names, variant: Variant, raw: Mapping[str, Any], path: Path)
 
 def _metric(names: Names, metric: Metric, raw: Mapping[str, Any], path: Path) -> Iterator[Problem]:
     yield from _named([metric.name], path, "A-Za-z0-9_-", 48, "name")
-    if metric.margin is not None and metric.margin < 0:
-        yield Problem((*path, "margin"), metric.margin, "is negative", "a number, 0 or more")
+    if metric.name in _REPORTED:
+        wrong = "is what the report itself calls one of its figures"
+        yield Problem((*path, "name"), metric.name, wrong, f"other names than {', '.join(sorted(_REPORTED))}")
+    if metric.margin is not None and not metric.margin > 0:
+        yield Problem((*path, "margin"), metric.margin, "is not above 0", "more than 0")
+    if metric.guardrail and metric.margin is None:
+        yield Problem((*path, "margin"), ABSENT, "is missing", "for a guardrail, the harm that it tolerates")
     bounds = (metric.minimum, metric.maximum)
     if metric.kind == "binary" and bounds != (None, None):
         yield Problem(path, ABSENT, "bounds a binary metric", "minimum and maximum for kind mean only")

@@ -112,8 +112,8 @@ def serve(
         str | None,
         typer.Option(
             envvar="TURNOUT_KEY",
-            help="Signs tokens; the same on every node. At least 16 characters; better given by the "
-            "environment, because others on this machine can read a command line.",
+            help="Signs tokens, 16 to 32 bytes, the same on every node. Better given by the environment, "
+            "because others on this machine can read a command line.",
             show_default="made once and kept in Redis",
         ),
     ] = None,

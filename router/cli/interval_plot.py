@@ -13,7 +13,7 @@ def interval_plot(low: float, middle: float, high: float, width: int = WIDTH) ->
     An end that is unbounded, or outside the scale, is an arrow. ``width`` is odd and at least 5.
 
     >>> interval_plot(0.01, 0.02, 0.04, 17)
-    '        |-o----] '
+    '        | [-o--] '
     """
     half = width // 2
     bounds = [abs(bound) for bound in (low, middle, high) if not isinf(bound)]

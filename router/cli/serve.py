@@ -10,7 +10,7 @@ from router.errors import ConfigurationError
 from router.options import ServeOptions
 from router.supervisor import serve
 
-_SHORTEST_KEY = 16
+_KEY_BYTES = range(16, 33)
 
 
 def run(
@@ -26,10 +26,10 @@ def run(
     key: str | None,
 ) -> int:
     """Serve until a signal says stop; the exit status. `ConfigurationError` before anything was started."""
-    if key is not None and len(key) < _SHORTEST_KEY:
+    if key is not None and (length := len(key.encode())) not in _KEY_BYTES:
         raise ConfigurationError(
-            f"--key has {len(key)} characters; allowed: {_SHORTEST_KEY} or more, for instance from "
-            "'openssl rand -hex 32'"
+            f"--key has {length} bytes; allowed: {_KEY_BYTES[0]} to {_KEY_BYTES[-1]}, for instance from "
+            "'openssl rand -hex 16'"
         )
     if port == control_port != 0 and host == control_host:
         raise ConfigurationError(f"--port and --control-port are both {port}; allowed: two different ports")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from policies.statistics.reporting.traffic import RESERVED
 from router.config_file import load, read_settings
 from router.data.wire import CAPTURE, REQUEST_KINDS
 from router.errors import ConfigurationError
@@ -205,7 +206,8 @@ def test_all_mistakes_are_named_in_one_go_in_the_order_of_the_lines() -> None:
         ("name: correct", "name: revenue", "/experiments/ranker/metrics/1/name", "is there twice"),
         ("name: correct", "name: 'a b'", "/experiments/ranker/metrics/0/name", "1 to 48 of"),
         ("goal: increase", "goal: up", "/experiments/ranker/metrics/0/goal", "allowed: increase, decrease"),
-        ("goal: increase", "margin: -0.1", "/experiments/ranker/metrics/0/margin", "is negative"),
+        ("goal: increase", "margin: 0", "/experiments/ranker/metrics/0/margin", "is not above 0"),
+        ("goal: increase", "guardrail: true", "/experiments/ranker/metrics/0/margin", "the harm that it"),
         ("goal: increase", "maximum: 1", "/experiments/ranker/metrics/0", "bounds a binary metric"),
         ("maximum: 1000", "maximum: 0", "/experiments/ranker/metrics/1/maximum", "not above the minimum"),
         ("attribution: 3d", "salt: ''", "/experiments/ranker/salt", "is no salt"),
@@ -280,6 +282,12 @@ def test_positions_are_the_files_also_after_an_item_that_is_left_out() -> None:
 def test_a_header_that_the_data_plane_handles_itself_is_no_unit(name: str) -> None:
     (problem,) = wrong("header: x-user-id", f"header: {name}")
     assert problem.pointer == "/experiments/ranker/unit/0/header"
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_a_metric_is_not_called_what_the_report_adds_itself(name: str) -> None:
+    (problem,) = wrong("name: correct", f"name: {name}")
+    assert problem.pointer == "/experiments/ranker/metrics/0/name"
 
 
 def test_a_cookie_that_is_given_is_read_last_unless_the_operator_placed_it() -> None:

@@ -20,7 +20,7 @@ experiments:
     control: champion
     metrics:
       - {name: correct, kind: binary, margin: 0.01}
-      - {name: revenue, kind: mean, goal: decrease, per: request, guardrail: true, minimum: 0, maximum: 9}
+      - {name: revenue, kind: mean, goal: decrease, per: request, guardrail: true, margin: 1, minimum: 0, maximum: 9}
 """
 
 
@@ -47,7 +47,7 @@ def test_an_experiment_with_its_shares() -> None:
     ]
     assert ranker.metrics == (
         "correct: binary per outcome, goal increase, margin 0.01",
-        "revenue: mean per request, goal decrease, from 0, to 9, guardrail",
+        "revenue: mean per request, goal decrease, from 0, to 9, margin 1, guardrail",
     )
 
 

@@ -23,7 +23,8 @@ def test_a_configuration_that_cannot_be_used(turnout: Turnout, config: Path, tmp
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--key", "short"], "--key has 5 characters; allowed: 16 or more"),
+        (["--key", "short"], "--key has 5 bytes; allowed: 16 to 32"),
+        (["--key", "é" * 17], "--key has 34 bytes; allowed: 16 to 32"),
         (["--port", "8080", "--control-port", "8080"], "--port and --control-port are both 8080"),
         (["--workers", "0"], "--workers"),
         (["--port", "70000"], "--port"),
@@ -41,7 +42,7 @@ def test_the_environment_gives_options_too(turnout: Turnout, config: Path) -> No
     environment = {"TURNOUT_CONFIG": str(config), "TURNOUT_KEY": "short", "TURNOUT_PORT": "0"}
     ran = turnout("serve", environment=environment)
     assert ran.status == 2
-    assert "--key has 5 characters" in ran.error
+    assert "--key has 5 bytes" in ran.error
 
 
 def test_without_a_configuration_it_says_which_option_is_missing(turnout: Turnout) -> None:

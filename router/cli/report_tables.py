@@ -1,0 +1,166 @@
+"""How does a report look in a terminal?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import inf
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from router.cli.interval_plot import interval_plot
+from router.cli.report_view import Effect, Interval, MetricMean, Report, Status
+
+_STYLES: dict[Status, str] = {"ok": "green", "warning": "yellow", "alarm": "bold red"}
+_DECISIONS = {"better": "bold green", "worse": "bold red"}
+
+
+def print_report(console: Console, report: Report) -> None:
+    """Health first, then traffic, then each variant's own numbers, then what they differ by."""
+    when = datetime.fromtimestamp(report.computed_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    style = _STYLES[report.health]
+    console.print(
+        f"{escape(report.experiment)}: health [{style}]{report.health}[/], control {escape(report.control)}, "
+        f"{report.immature_share:.1%} of the requests not mature, computed {when}",
+        soft_wrap=True,
+    )
+    for check in report.checks:
+        p_value = "" if check.p_value is None else f" ({p_text(check.p_value)})"
+        line = f"{escape(check.name)}: {escape(check.message)}{p_value}"
+        console.print(f"  [{_STYLES[check.status]}]{check.status}[/] {line}", soft_wrap=True)
+    console.print(traffic_table(report))
+    console.print(means_table(report))
+    if any(effect.interval for effect in report.effects):
+        console.print(effects_table(report))
+    for line in without_estimate(report):
+        console.print(line, soft_wrap=True)
+
+
+def traffic_table(report: Report) -> Table:
+    """One row for each variant."""
+    table = Table("variant", title="Traffic", title_justify="left")
+    for column in ("weight", "units", "requests", "not mature"):
+        table.add_column(column, justify="right")
+    for variant in report.variants:
+        table.add_row(
+            escape(variant.name) + (" (control)" if variant.control else ""),
+            f"{variant.weight:g}",
+            f"{variant.units:,.0f}",
+            f"{variant.requests:,}",
+            f"{variant.immature_share:.1%}",
+        )
+    return table
+
+
+def means_table(report: Report) -> Table:
+    """One row for each metric, one column for each variant; standard errors behind the means."""
+    table = Table("metric", title="Means, with standard errors; latencies in seconds", title_justify="left")
+    for variant in report.variants:
+        table.add_column(escape(variant.name), justify="right")
+    means = [{each.metric: each for each in variant.metrics} for variant in report.variants]
+    for metric in dict.fromkeys(name for of_variant in means for name in of_variant):
+        table.add_row(escape(metric), *[mean_text(of_variant.get(metric)) for of_variant in means])
+    return table
+
+
+def effects_table(report: Report) -> Table:
+    """One row for each metric of each variant but the control, where there is an estimate."""
+    level = 1 - report.settings.alpha
+    title = f"Differences from {escape(report.control)}"
+    fixed = any(effect.shown == "fixed" for effect in report.effects)
+    caption = "Intervals hold however often one looks; decisions are adjusted for the number of comparisons."
+    if fixed:
+        caption += " *: the planned look, valid once."
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    table.add_column("metric")
+    table.add_column("variant")
+    table.add_column("difference", justify="right")
+    table.add_column(f"{100 * level:g} % interval", justify="right")
+    table.add_column("around zero", no_wrap=True)
+    table.add_column("relative", justify="right")
+    table.add_column("p", justify="right")
+    table.add_column("decision")
+    for effect in report.effects:
+        interval = effect.interval
+        if interval is None:
+            continue
+        table.add_row(
+            escape(effect.metric),
+            escape(effect.variant),
+            number(effect.difference, signed=True),
+            interval_text(interval) + ("*" if effect.shown == "fixed" else ""),
+            plot(interval, effect.difference or 0.0),
+            lift_text(effect),
+            "" if interval.p_value is None else p_text(interval.p_value).removeprefix("p "),
+            decision_text(effect),
+            style=_DECISIONS.get(effect.decision),
+        )
+    return table
+
+
+def without_estimate(report: Report) -> list[str]:
+    """What cannot be had, by variant and reason, with the metrics for which that holds."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for effect in report.effects:
+        if effect.interval is None:
+            reasons.setdefault((effect.variant, effect.reason or "no reason given"), []).append(effect.metric)
+    return [
+        f"no estimate for {escape(variant)}: {escape(reason)} ({escape(', '.join(metrics))})"
+        for (variant, reason), metrics in reasons.items()
+    ]
+
+
+def plot(interval: Interval, estimate: float) -> str:
+    """The interval as a line of text."""
+    low = -inf if interval.low is None else interval.low
+    high = inf if interval.high is None else interval.high
+    return escape(interval_plot(low, estimate, high))
+
+
+def interval_text(interval: Interval) -> str:
+    """Both ends."""
+    low = "unbounded" if interval.low is None else number(interval.low, signed=True)
+    high = "unbounded" if interval.high is None else number(interval.high, signed=True)
+    return f"{low} to {high}"
+
+
+def lift_text(effect: Effect) -> str:
+    """The relative difference with its interval, in percent."""
+    lift = effect.lift
+    if lift is None:
+        return ""
+    if lift.low is None or lift.high is None:
+        return f"{lift.estimate:+.1%} (unbounded)"
+    return f"{lift.estimate:+.1%} ({lift.low:+.1%} to {lift.high:+.1%})"
+
+
+def decision_text(effect: Effect) -> str:
+    """The decision, why there is none, and how much is missing."""
+    text = escape(effect.decision)
+    if effect.reason is not None:
+        text += f": {escape(effect.reason)}"
+    if effect.units_needed is not None:
+        text += f"; about {effect.units_needed:,} more units"
+    return text
+
+
+def mean_text(mean: MetricMean | None) -> str:
+    """Mean and standard error."""
+    if mean is None or mean.mean is None:
+        return "none"
+    if mean.standard_error is None:
+        return number(mean.mean)
+    return f"{number(mean.mean)} ± {mean.standard_error:.2g}"
+
+
+def number(value: float | None, *, signed: bool = False) -> str:
+    """Four digits that mean something."""
+    if value is None:
+        return "none"
+    return f"{value:+.4g}" if signed else f"{value:.4g}"
+
+
+def p_text(p_value: float) -> str:
+    """A p-value, without digits that mean nothing."""
+    return "p < 0.0001" if p_value < 0.0001 else f"p {p_value:.4f}"

@@ -1,0 +1,102 @@
+"""Which parts of a report does the command line read, and of which types are they?
+
+The names and meanings are those of ``policies/statistics/report_schema.json``. Bounds that are null are
+unbounded; other nulls are what could not be had.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Status = Literal["ok", "warning", "alarm"]
+
+
+class Settings(Struct, frozen=True):
+    """How the analysis was done."""
+
+    alpha: float
+    planned_units: int | None
+
+
+class Check(Struct, frozen=True):
+    """A health check."""
+
+    name: str
+    status: Status
+    message: str
+    p_value: float | None
+
+
+class Interval(Struct, frozen=True):
+    """A range at a level."""
+
+    low: float | None
+    high: float | None
+    level: float
+    p_value: float | None
+
+
+class Lift(Struct, frozen=True):
+    """The relative difference, 0.1 for +10 %."""
+
+    estimate: float
+    low: float | None
+    high: float | None
+
+
+class MetricMean(Struct, frozen=True):
+    """A variant's own mean or quantile."""
+
+    metric: str
+    count: float
+    mean: float | None
+    standard_error: float | None
+
+
+class Variant(Struct, frozen=True):
+    """A variant's traffic and means."""
+
+    name: str
+    control: bool
+    weight: float
+    units: float
+    requests: int
+    immature_share: float
+    metrics: tuple[MetricMean, ...]
+
+
+class Effect(Struct, frozen=True):
+    """One metric of one variant against the control."""
+
+    metric: str
+    variant: str
+    family: str
+    decision: str
+    reason: str | None
+    units_needed: int | None
+    difference: float | None
+    shown: Literal["always_valid", "fixed"]
+    always_valid: Interval | None
+    fixed: Interval | None
+    lift: Lift | None
+
+    @property
+    def interval(self) -> Interval | None:
+        """The one to read."""
+        return self.fixed if self.shown == "fixed" else self.always_valid
+
+
+class Report(Struct, frozen=True):
+    """A report, as far as the tables show it."""
+
+    experiment: str
+    control: str
+    computed_at: float
+    settings: Settings
+    health: Status
+    checks: tuple[Check, ...]
+    immature_share: float
+    variants: tuple[Variant, ...]
+    effects: tuple[Effect, ...]
