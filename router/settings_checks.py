@@ -33,11 +33,14 @@ from router.settings import (
 _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}"
 _PATH = r"/[A-Za-z0-9/._~!$&'()*+,;=:@%-]*"
 _POINTER = r"(/([^~/]|~0|~1)*)+"
+_HOST = r"[A-Za-z0-9._:-]+"
 _OWN_PATH = "/_turnout"
 _OWN_HEADERS = frozenset(
-    ("connection", "content-length", "cookie", "expect", "host", "keep-alive", "proxy-authenticate")
-    + ("proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
-    + ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id")
+    {
+        *("connection", "content-length", "cookie", "expect", "host", "keep-alive", "proxy-authenticate"),
+        *("proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
+        *("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id"),
+    }
 )
 """Headers that the router reads, drops or writes itself, so that none of them names a unit."""
 _REPORTED = frozenset({"error_share"}) | {
@@ -96,7 +99,7 @@ def _address(address: str, path: Path) -> Iterator[Problem]:
         return
     if parts.scheme != "http":
         yield Problem(path, address, f"has the scheme {parts.scheme!r}, which is not supported", allowed)
-    elif not parts.hostname or not fullmatch(r"[A-Za-z0-9._:-]+", parts.hostname):
+    elif not parts.hostname or not fullmatch(r"[!-~]+", address) or not fullmatch(_HOST, parts.hostname):
         yield Problem(path, address, "has no usable host", allowed)
     elif port == 0:
         yield Problem(path, address, "has the port 0", allowed)

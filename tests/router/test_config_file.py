@@ -147,6 +147,7 @@ def test_all_mistakes_are_named_in_one_go_in_the_order_of_the_lines() -> None:
         ("http://127.0.0.1:9001}", "127.0.0.1:9001}", "/backends/ranker-v1/url", "allowed: http://HOST"),
         ("http://127.0.0.1:9001}", "'http://'}", "/backends/ranker-v1/url", "has no usable host"),
         ("http://127.0.0.1:9001}", "'http://a b'}", "/backends/ranker-v1/url", "has no usable host"),
+        ("http://127.0.0.1:9001}", '"http://a\\n:1"}', "/backends/ranker-v1/url", "has no usable host"),
         ("http://127.0.0.1:9001}", "'http://[::1'}", "/backends/ranker-v1/url", "is no address"),
         ("http://127.0.0.1:9001}", "[]}", "/backends/ranker-v1/url", "at least one address"),
         ("http://127.0.0.1:9001}", "7}", "/backends/ranker-v1/url", "7 does not fit; allowed: text"),

@@ -20,7 +20,8 @@ experiments:
     control: champion
     metrics:
       - {name: correct, kind: binary, margin: 0.01}
-      - {name: revenue, kind: mean, goal: decrease, per: request, guardrail: true, margin: 1, minimum: 0, maximum: 9}
+      - {name: revenue, kind: mean, goal: decrease, per: request, minimum: 0, maximum: 9, guardrail: true,
+         margin: 1}
 """
 
 

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
-from .conftest import Turnout
+from .conftest import ROOT, Turnout
+
+
+def test_it_says_when_it_is_ready_and_ends_when_it_is_told(config: Path, tmp_path: Path) -> None:
+    options = ["--port", "0", "--control-port", "0", "--workers", "1", "--data-dir", str(tmp_path / "data")]
+    command = [sys.executable, "-m", "router.cli", "serve", "--config", str(config), *options]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            words = next(line for line in process.stderr if line.startswith("ready: ")).split()
+            health = httpx.get(f"{words[2]}/_turnout/health", trust_env=False)
+            assert health.json() == {"status": "ok", "version": 1}
+            assert httpx.get(f"{words[4]}/health", trust_env=False).status_code == 200
+            assert words[5:] == ["workers", "1"]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 def test_a_configuration_that_cannot_be_used(turnout: Turnout, config: Path, tmp_path: Path) -> None:
