@@ -49,21 +49,31 @@ class Display:
 def make_table(elapsed: float, seconds: float, tally: Tally, reading: Reading) -> Table:
     """The whole picture: one row per variant, and below it what holds for all."""
     caption = (
-        f"{min(elapsed, seconds):.0f} of {seconds:.0f} s   {len(tally.users):,} users   "
+        f"{min(elapsed, seconds):.0f} of {seconds:.0f} s   "
         f"{tally.late:,} outcomes came late, {tally.posted_again:,} twice   SRM {reading.sample_ratio}"
     )
     table = Table(title="digits: two models behind one URL", caption=caption, caption_justify="left")
     for column in ("variant", "model"):
         table.add_column(column)
-    for column in ("requests", "split", "outcomes", "accuracy", "effect", "95 % interval", "p-value"):
+    for column in (
+        "users",
+        "split",
+        "requests",
+        "outcomes",
+        "accuracy",
+        "effect",
+        "95 % interval",
+        "p-value",
+    ):
         table.add_column(column, justify="right")
 
     for name, strength in STRENGTHS.items():
         table.add_row(
             name,
             strength,
-            f"{reading.requests(name):,}",
+            f"{reading.users(name):,.0f}",
             f"{reading.share(name):.1%}",
+            f"{reading.requests(name):,}",
             f"{reading.outcomes(name)[0]:,}",
             _accuracy(reading, name),
             *(_effect(reading) if name == CHALLENGER else ("", "", "")),
@@ -74,7 +84,7 @@ def make_table(elapsed: float, seconds: float, tally: Tally, reading: Reading) -
 def make_line(elapsed: float, reading: Reading) -> str:
     """The same in one line."""
     variants = [
-        f"{name} {reading.requests(name):,} requests ({reading.share(name):.1%}), "
+        f"{name} {reading.share(name):.1%} of users, {reading.requests(name):,} requests, "
         f"accuracy {_accuracy(reading, name)}"
         for name in STRENGTHS
     ]

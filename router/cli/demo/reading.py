@@ -26,8 +26,9 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What was counted for one variant: requests, and outcomes with the number that were right."""
+    """What was counted for one variant: users, requests, and outcomes with the number that were right."""
 
+    users: float = 0.0
     requests: int = 0
     outcomes: int = 0
     right: int = 0
@@ -42,6 +43,10 @@ class Reading:
     no_effect: str = "nothing was counted yet"
     sample_ratio: str = "not yet"
 
+    def users(self, variant: str) -> float:
+        """How many distinct users were counted for a variant."""
+        return self.counted.get(variant, Counted()).users
+
     def requests(self, variant: str) -> int:
         """How many requests were counted for a variant."""
         return self.counted.get(variant, Counted()).requests
@@ -52,9 +57,9 @@ class Reading:
         return counted.outcomes, counted.right
 
     def share(self, variant: str) -> float:
-        """A variant's share of the requests, 0 before the first."""
-        total = sum(counted.requests for counted in self.counted.values())
-        return self.requests(variant) / total if total else 0.0
+        """A variant's share of the users, who are what is split; 0 before the first."""
+        total = sum(counted.users for counted in self.counted.values())
+        return self.users(variant) / total if total else 0.0
 
 
 def read_report(report: Mapping[str, Any]) -> Reading:
@@ -85,6 +90,7 @@ def read_report(report: Mapping[str, Any]) -> Reading:
 def _counted(variant: Mapping[str, Any]) -> Counted:
     metric = next((each for each in variant["metrics"] if each["metric"] == METRIC), None)
     if metric is None or metric["mean"] is None:
-        return Counted(variant["requests"])
+        return Counted(variant["units"], variant["requests"])
     # Both were whole numbers before the report divided one by the other.
-    return Counted(variant["requests"], round(metric["count"]), round(metric["count"] * metric["mean"]))
+    outcomes, right = round(metric["count"]), round(metric["count"] * metric["mean"])
+    return Counted(variant["units"], variant["requests"], outcomes, right)

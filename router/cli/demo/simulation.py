@@ -42,7 +42,7 @@ async def simulate(
     seconds: float, load: Load, materials: Materials, addresses: Addresses, console: Console
 ) -> tuple[Check, ...]:
     """Let the users come, show what the report says meanwhile, and judge once all is counted."""
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=30)
+    limits = httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=30)
     data = httpx.AsyncClient(base_url=addresses.data, limits=limits, timeout=30, trust_env=False)
     control = httpx.AsyncClient(base_url=addresses.control, timeout=10, trust_env=False)
     async with data, control:
@@ -63,7 +63,8 @@ async def _watch(users: Users, seconds: float, control: httpx.AsyncClient, displ
         while not arrival.done():
             await asyncio.wait([arrival], timeout=_LOOK)
             reading = await _look(control, reading)
-            display.update(clock() - start, users.tally, reading)
+            if not arrival.done():
+                display.update(clock() - start, users.tally, reading)
         await arrival
     finally:
         # Waited for, because those on their way still use the client that is closed next.

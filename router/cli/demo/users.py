@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from random import Random
+from typing import TypedDict
 
 import httpx
 
@@ -23,7 +24,8 @@ OUTCOMES = "/_turnout/outcomes"
 TOKEN = "x-turnout-token"
 
 _TAIL = 1.3  # Pareto's exponent: the mean is finite, the variance is not
-_IN_FLIGHT = 256
+_IN_FLIGHT = 64
+_GATHER = 0.1  # seconds; outcomes are posted together, as an app would
 _KEPT_FAILURES = 10
 
 
@@ -45,6 +47,14 @@ class Question:
 
     call: Call
     label: int
+
+
+class Outcome(TypedDict):
+    """What is posted back about one answer."""
+
+    token: str
+    metric: str
+    value: int
 
 
 @dataclass(slots=True)
@@ -79,7 +89,7 @@ def make_questions(
 
 
 class Users:
-    """The simulated people; `arrive` lets them come until a time, and waits for their last outcome."""
+    """The simulated people; `arrive` lets them come for a time, and waits for their last outcome."""
 
     def __init__(
         self, load: Load, questions: Sequence[Question], protocol: ModelProtocol, client: httpx.AsyncClient
@@ -93,9 +103,15 @@ class Users:
         self._names = [f"user-{number}" for number in range(load.users)]
         self._activity = list(accumulate(self._rng.paretovariate(_TAIL) for _ in self._names))
         self._places = asyncio.Semaphore(_IN_FLIGHT)
+        self._outcomes: list[Outcome] = []
 
     async def arrive(self, seconds: float) -> None:
         """Send for ``seconds``, then return once every answer was judged and every outcome posted."""
+        async with asyncio.TaskGroup() as all_of_it:
+            visits = all_of_it.create_task(self._visits(seconds))
+            all_of_it.create_task(self._carry(visits))
+
+    async def _visits(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
         end = due + seconds
@@ -104,10 +120,8 @@ class Users:
                 await asyncio.sleep(due - loop.time())
                 await self._places.acquire()
                 if loop.time() >= end:  # a machine too slow for the rate sends less, not for longer
-                    self._places.release()
-                    break
-                visit = visits.create_task(self._visit())
-                visit.add_done_callback(lambda _: self._places.release())
+                    return
+                visits.create_task(self._visit())
 
     async def _visit(self) -> None:
         name = self._rng.choices(self._names, cum_weights=self._activity)[0]
@@ -118,22 +132,27 @@ class Users:
 
         self.tally.sent += 1
         self.tally.users.add(name)
-        asked = await self._ask(name, question)
+        try:
+            asked = await self._ask(name, question)
+        finally:
+            self._places.release()
         if asked is None:
             return
-        version, right, token = asked
+        version, outcome = asked
         self.tally.answered[version] += 1
 
         await asyncio.sleep(wait)
         self.tally.outcomes[version] += 1
-        self.tally.right[version] += right
+        self.tally.right[version] += outcome["value"]
         self.tally.late += late
-        await self._post(token, right)
+        self._outcomes.append(outcome)
         if again:
             self.tally.posted_again += 1
-            await self._post(token, right)
+            await asyncio.sleep(wait)
+            self._outcomes.append(outcome)
 
-    async def _ask(self, name: str, question: Question) -> tuple[str, bool, str] | None:
+    async def _ask(self, name: str, question: Question) -> tuple[str, Outcome] | None:
+        """The version that answered, and whether it was right; None, and told, where it did not answer."""
         call = question.call
         headers = {UNIT_HEADER: name}
         if call.content_type is not None:
@@ -148,18 +167,25 @@ class Users:
         except (httpx.HTTPError, ProtocolError, KeyError) as error:
             self.tally.fail(f"a request was not answered as it must be: {type(error).__name__}: {error}")
             return None
-        return answer.version or "", answer.values[0] == question.label, token
+        right = int(answer.values[0] == question.label)
+        return answer.version or "", Outcome(token=token, metric=METRIC, value=right)
 
-    async def _post(self, token: str, right: bool) -> None:
-        item = {"token": token, "metric": METRIC, "value": int(right)}
+    async def _carry(self, visits: asyncio.Task[None]) -> None:
+        """Post what has gathered, again and again, until the last visit's."""
+        while not visits.done() or self._outcomes:
+            outcomes, self._outcomes = self._outcomes, []
+            if outcomes:
+                await self._post(outcomes)
+            await asyncio.sleep(_GATHER)
+
+    async def _post(self, outcomes: list[Outcome]) -> None:
         try:
-            response = await self._client.post(OUTCOMES, json=item)
+            response = await self._client.post(OUTCOMES, json=outcomes)
             if response.status_code != 202:
-                self.tally.fail(f"an outcome was answered {response.status_code}: {response.text[:200]}")
+                self.tally.fail(f"outcomes were answered {response.status_code}: {response.text[:200]}")
                 return
-            (result,) = response.json()["results"]
-            status = result["status"]
+            results = [result["status"] for result in response.json()["results"]]
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            self.tally.fail(f"an outcome was not answered as it must be: {type(error).__name__}: {error}")
+            self.tally.fail(f"outcomes were not answered as they must be: {type(error).__name__}: {error}")
             return
-        self.tally.acknowledged[status] += 1
+        self.tally.acknowledged.update(results)

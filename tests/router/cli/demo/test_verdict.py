@@ -13,7 +13,7 @@ from router.cli.demo.verdict import counts_agree, judge
 
 VERSIONS = {"champion": "1", "challenger": "2"}
 GOOD = Reading(
-    counted={"champion": Counted(50, 50, 44), "challenger": Counted(40, 40, 39)},
+    counted={"champion": Counted(20.0, 50, 50, 44), "challenger": Counted(21.0, 40, 40, 39)},
     effect=Effect(0.095, 0.02, 0.17, 0.95, 0.01),
 )
 
