@@ -82,7 +82,7 @@ class Moments:
             return Moments.empty(width)
         total = [_exact(value) for value in sums]
         centred = tuple(
-            tuple(_centred(cross_products[i][j], total[i] * total[j] / n) for j in range(width))
+            tuple(_centred(cross_products[i][j], total[i] * total[j] / n, n) for j in range(width))
             for i in range(width)
         )
         return Moments(n, tuple(float(value / n) for value in total), centred)
@@ -285,11 +285,11 @@ def _exact(value: float) -> Fraction:
     return Fraction(value.item() if isinstance(value, np.generic) else value)
 
 
-def _centred(product: float, expected: Fraction) -> float:
-    """A raw cross product less what the means explain of it; 0 where only the product's rounding is left."""
+def _centred(product: float, expected: Fraction, n: int) -> float:
+    """A raw cross product of n rows less what the means explain; 0 where only summing's rounding is left."""
     difference = float(_exact(product) - expected)
     exact = isinstance(product, (int, np.integer))
-    return 0.0 if not exact and abs(difference) <= ROUNDING * abs(product) else difference
+    return 0.0 if not exact and abs(difference) <= ROUNDING * sqrt(n) * abs(product) else difference
 
 
 def _rows(matrix: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:

@@ -99,7 +99,9 @@ def _score(
         edge = side * (1.0 - _EDGE)
         if side * d >= 1.0 - _EDGE or gap(edge, side) <= 0.0:
             return side
-        return float(brentq(gap, d, edge, args=(side,), xtol=1e-13, rtol=1e-13))
+        # At d = +-1 the gap is 0 although d is not an end: the variance vanishes there. Start beside it.
+        start = d if abs(d) < 1.0 - _EDGE else d + side * 1e-10
+        return float(brentq(gap, start, edge, args=(side,), xtol=1e-13, rtol=1e-13))
 
     return Estimate(
         method=method,

@@ -1,0 +1,148 @@
+"""Does evidence merge exactly, keep its integers, and survive large offsets?"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.statistics.evidence import BucketSums, EpochEvidence, ExperimentEvidence, Moments
+from policies.statistics.means import Mean
+
+NUMBER = st.floats(-1e6, 1e6).map(lambda x: round(x, 6))
+ROWS = st.lists(st.tuples(NUMBER, NUMBER), max_size=30)
+
+
+def near(one: Moments, other: Moments, scale: float) -> bool:
+    """Equal to 1e-12 of the largest number that went in (of its square, for products of ``count`` rows)."""
+    assert one.count == other.count
+    square = scale**2 * max(one.count, 1)
+    products = zip(np.ravel(one.comoments), np.ravel(other.comoments), strict=True)
+    return all(abs(a - b) <= 1e-12 * scale for a, b in zip(one.mean, other.mean, strict=True)) and all(
+        abs(a - b) <= 1e-12 * square for a, b in products
+    )
+
+
+def size(*parts: list) -> float:
+    return max([1.0, *(abs(x) for part in parts for row in part for x in row)])
+
+
+def of(rows: list) -> Moments:
+    return Moments.from_values(np.array(rows, float).reshape(-1, 2))
+
+
+@given(ROWS, ROWS, ROWS)
+def test_merge_is_associative_and_order_free(x: list, y: list, z: list) -> None:
+    a, b, c, scale = of(x), of(y), of(z), size(x, y, z)
+    assert near(a.merge(b).merge(c), a.merge(b.merge(c)), scale)
+    assert near(a.merge(b), b.merge(a), scale)
+    assert near(a.merge(b).merge(c), of([*x, *y, *z]), scale)
+    assert a.merge(Moments.empty(2)) == a == Moments.empty(2).merge(a)
+
+
+@given(ROWS.filter(bool))
+def test_moments_are_those_of_exact_arithmetic(rows: list) -> None:
+    found, scale = of(rows), size(rows)
+    exact = [[Fraction(x) for x in row] for row in rows]
+    n = len(rows)
+    mean = [sum(column) / n for column in zip(*exact, strict=True)]
+    products = [
+        [float(sum((r[i] - mean[i]) * (r[j] - mean[j]) for r in exact)) for j in (0, 1)] for i in (0, 1)
+    ]
+    assert near(found, Moments(n, tuple(map(float, mean)), tuple(map(tuple, products))), scale)
+
+
+@given(st.lists(st.integers(-(10**9), 10**9), min_size=2, max_size=30))
+def test_integer_sums_lose_nothing(values: list[int]) -> None:
+    found = Moments.from_sums(len(values), (sum(values),), ((sum(v * v for v in values),),))
+    mean = Fraction(sum(values), len(values))
+    assert found.comoments[0][0] == float(sum((v - mean) ** 2 for v in values))
+
+
+@pytest.mark.parametrize(("offset", "digits"), [(1.0, 14), (1e6, 9), (1e7, 8)])
+def test_nist_numacc(offset: float, digits: int) -> None:
+    """NIST StRD NumAcc2 to 4: mean offset + .2, standard deviation exactly .1.
+
+    The data themselves are rounded to doubles, which leaves about 8 digits of the deviation at 1e7; raw sums
+    of squares would leave none.
+    """
+    values = [offset + 0.2, *[offset + 0.1, offset + 0.3] * 500]
+    whole = Moments.from_values(values)
+    parts = Moments.empty()
+    for start in range(0, len(values), 7):
+        parts = parts.merge(Moments.from_values(values[start : start + 7]))
+    for found in (whole, parts):
+        assert found.count == 1001
+        assert found.mean[0] == pytest.approx(offset + 0.2, rel=1e-14)
+        assert found.deviation() == pytest.approx(0.1, rel=10.0**-digits)
+
+
+def test_constant_values_have_no_variance() -> None:
+    assert Moments.from_values([0.1] * 1000).variance() == 0.0
+    total, squares = sum([0.1] * 1000), sum([0.1**2] * 1000)
+    assert Moments.from_sums(1000, (total,), ((squares,),)).variance() == 0.0
+    requests = np.arange(1, 65)
+    assert BucketSums(requests, requests * 0.1).variance_of_mean() == 0.0
+
+
+def test_one_row_has_no_variance_to_speak_of() -> None:
+    assert np.isnan(Moments.from_values([3.0]).variance())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Moments.from_values(np.zeros((2, 2, 2))),
+        lambda: Moments.from_sums(-1, (1.0,), ((1.0,),)),
+        lambda: Moments.from_sums(2, (1.0,), ((1.0, 2.0),)),
+        lambda: Moments.empty(1).merge(Moments.empty(2)),
+        lambda: Moments.from_successes(5, 4),
+        lambda: BucketSums(np.zeros(3, np.int64), np.zeros(4, np.int64)),
+        lambda: BucketSums.empty(3).merge(BucketSums.empty(4)),
+        lambda: EpochEvidence(1, 0.0, None, {"a": -1.0}, {}),
+    ],
+)
+def test_wrong_shapes_and_numbers_are_refused(call: object) -> None:
+    with pytest.raises(ValueError, match=r"must|cannot"):
+        call()
+
+
+COUNTS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=8, max_size=8)
+
+
+def buckets(pairs: list[tuple[int, int]]) -> BucketSums:
+    n, x = np.array(pairs).T
+    return BucketSums(n, np.minimum(n, x))
+
+
+@given(COUNTS, COUNTS, COUNTS)
+def test_bucket_sums_merge_exactly_and_stay_integers(x: list, y: list, z: list) -> None:
+    a, b, c = buckets(x), buckets(y), buckets(z)
+    one, other = a.merge(b).merge(c), c.merge(a).merge(b)
+    assert one.numerator.dtype == one.denominator.dtype == np.int64
+    assert (one.numerator == other.numerator).all()
+    assert (one.denominator == other.denominator).all()
+    assert (a.merge(BucketSums.empty(8)).numerator == a.numerator).all()
+
+
+@given(COUNTS)
+def test_clustered_variance_is_the_ratio_of_sums_over_buckets_with_data(pairs: list) -> None:
+    sums = buckets(pairs)
+    filled = sums.denominator > 0
+    if filled.sum() < 2:
+        assert np.isnan(sums.variance_of_mean())
+        return
+    rows = np.column_stack([sums.numerator, sums.denominator])[filled]
+    expected = Mean.of_ratio(Moments.from_values(rows)).variance
+    assert sums.variance_of_mean() == pytest.approx(expected, rel=1e-9, abs=1e-15)
+
+
+def test_control_comes_first_and_variants_added_later_follow() -> None:
+    epochs = (
+        EpochEvidence(1, 0.0, 1.0, {"b": 1.0, "a": 1.0}, {}),
+        EpochEvidence(2, 1.0, None, {"b": 0.0, "a": 1.0, "c": 1.0}, {}),
+    )
+    assert ExperimentEvidence("x", "a", epochs).variants == ("a", "b", "c")
