@@ -1,6 +1,6 @@
 """How often does each statistical method err, measured, against the band it must keep?
 
-    python -m bench.statistics                 all simulations, some four minutes on one core
+    python -m bench.statistics                 all simulations, a minute or two on one core
     python -m bench.statistics --scale 0.1     a tenth of the runs
     python -m bench.statistics --markdown      the table as Markdown
 

@@ -145,7 +145,7 @@ def planned_look(
 
     def beyond(logit: float) -> float:
         level = float(ndtr(logit))
-        # Bounded, since a level with nothing to spend has an infinite boundary and a root finder interpolates.
+        # Bounded: a level with nothing to spend has an infinite boundary, and a root finder interpolates.
         return min(group_sequential(information, level, sides, spending, phi).z[-1], 99.0) - reached
 
     high = float(ndtri(0.999 if sides == 2 else 0.499))

@@ -84,12 +84,12 @@ def sample_size(
         n = exp(log_n)
         return (design.critical(n) + quantile) * sqrt(variance / n) / abs(effect) - 1.0
 
-    # In the critical value's own range (1 to 40) the answer lies between these.
-    middle = log(variance) - 2.0 * log(abs(effect))
-    low, high = middle - 7.0, middle + 8.0
-    if excess(low) <= 0.0:
-        return exp(low)
-    return exp(float(brentq(excess, low, high, xtol=1e-13)))
+    low = high = log(variance) - 2.0 * log(abs(effect))
+    while excess(low) < 0.0:
+        low -= 2.0
+    while excess(high) > 0.0:
+        high += 2.0
+    return exp(float(brentq(excess, low, high, xtol=1e-13)) if low < high else low)
 
 
 def minimum_detectable_effect(

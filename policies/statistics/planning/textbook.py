@@ -12,7 +12,8 @@ from math import asin, sqrt
 from typing import Final, Literal
 
 from scipy.optimize import brentq
-from scipy.special import nctdtr, ndtr, ndtri
+from scipy.special import ndtr, ndtri
+from scipy.stats import nct
 
 from policies.statistics.arguments import finite, one_of, positive, share
 from policies.statistics.kernel import critical
@@ -30,8 +31,9 @@ def t_test_power(d: float, n_per_variant: float, alpha: float = 0.05, sides: int
     df = 2.0 * (positive("n_per_variant - 1", n_per_variant - 1.0))
     shift = abs(finite("d", d)) * sqrt(n_per_variant / 2.0)
     end = critical(alpha, df, sides)
-    above = 1.0 - float(nctdtr(df, shift, end))
-    return above + (float(nctdtr(df, shift, -end)) if sides == 2 else 0.0)
+    above = float(nct.sf(end, df, shift))
+    # Beyond a shift of 5 the other tail is below 1e-11, and the library's value of it may be NaN.
+    return above + (float(nct.cdf(-end, df, shift)) if sides == 2 and shift < 5.0 else 0.0)
 
 
 def t_test_sample_size(

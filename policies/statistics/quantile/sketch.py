@@ -145,6 +145,7 @@ def sketched_quantile(
 
 
 def _gamma(relative_error: float) -> float:
+    share("relative_error", relative_error)
     return (1.0 + relative_error) / (1.0 - relative_error)
 
 
