@@ -43,7 +43,7 @@ def interval_alphas(
     rank = {index: position for position, index in enumerate(order)}
     if method == "holm":
         return tuple(alpha / (m - min(rank[i], rejected)) for i in range(m))
-    return tuple(alpha * min(rejected + (rank[i] >= rejected), m) / m for i in range(m))
+    return tuple(alpha * (min(rejected + (rank[i] >= rejected), m) / m) for i in range(m))
 
 
 METHODS: Final[dict[str, Callable[..., object]]] = {"interval_alphas": interval_alphas}

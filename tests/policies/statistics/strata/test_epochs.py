@@ -1,0 +1,73 @@
+"""Does the effect over epochs stay what it is in each, when pooling would turn it around?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from policies.statistics.difference.means import clustered, difference
+from policies.statistics.evidence import BucketSums
+from policies.statistics.means import Mean
+from policies.statistics.strata.clustered import Panel, stratified_clustered
+from policies.statistics.strata.stratified import stratified, stratum_weights
+
+RAMP = [(20_000, 990_000, 230, 10_000), (5000, 500_000, 6000, 500_000)]
+
+
+def test_simpson() -> None:
+    strata = [(Mean.of_rate(xc, nc), Mean.of_rate(xt, nt)) for xc, nc, xt, nt in RAMP]
+    xc, nc, xt, nt = (sum(column) for column in zip(*RAMP, strict=True))
+    assert difference(Mean.of_rate(xc, nc), Mean.of_rate(xt, nt)).high < 0.0
+    for weighting in ("traffic", "cmh"):
+        assert stratified(strata, weighting=weighting).low > 0.0
+
+
+def rows(rng: np.random.Generator, shift: float = 0.0) -> BucketSums:
+    n = rng.poisson(5.0, 64)
+    return BucketSums(n, rng.binomial(n, 0.3 + shift))
+
+
+def test_one_epoch_is_the_difference_within_it() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rows(rng), rows(rng, 0.1)
+    one, alone = stratified_clustered([(a, b)]), clustered(a, b)
+    assert one.estimate == pytest.approx(alone.estimate)
+    # They differ by the sample covariance of the variants' buckets only, which one epoch knows to be none.
+    covariance = float(a.influence() @ b.influence())
+    assert one.standard_error**2 == pytest.approx(alone.standard_error**2 - 2.0 * covariance)
+
+
+def test_the_panel_agrees_with_bucket_sums() -> None:
+    rng = np.random.default_rng(2)
+    cells = [[rows(rng) for _ in range(3)] for _ in range(4)]
+    panel = Panel.of(*(np.array([[getattr(c, name) for c in row] for row in cells], float)
+                       for name in ("denominator", "numerator")))  # fmt: skip
+    for e, row in enumerate(cells):
+        for v, sums in enumerate(row):
+            assert panel.mean[e, v] == pytest.approx(sums.mean)
+            assert panel.variance[e, v] == pytest.approx(sums.variance_of_mean())
+            assert panel.cross[e, v] == pytest.approx(float(sums.influence() @ row[0].influence()))
+    weights = np.array([0.1, 0.2, 0.0, 0.7])
+    mean, influence = panel.combine(1, weights)
+    expected = sum(w * row[1].influence() for w, row in zip(weights, cells, strict=True))
+    assert np.allclose(influence, expected)
+    assert mean.value == pytest.approx(sum(w * row[1].mean for w, row in zip(weights, cells, strict=True)))
+
+
+def test_large_offsets_do_not_cancel() -> None:
+    """Values near 1e7 that differ in the first decimal: the spread is seen, not rounded away."""
+    n = np.full(256, 3)
+    noise = np.random.default_rng(3).normal(0.0, 0.1, (2, 256))
+    near, far = (
+        stratified_clustered([tuple(BucketSums(n, n * offset + each) for each in noise)])
+        for offset in (0.0, 1e7)
+    )
+    assert far.standard_error == pytest.approx(near.standard_error, rel=1e-6)
+    assert far.estimate == pytest.approx(near.estimate, rel=1e-5)
+
+
+def test_weights() -> None:
+    assert stratum_weights([(10, 30), (50, 10)]) == pytest.approx([0.4, 0.6])
+    assert stratum_weights([(10, 30), (50, 10)], "cmh") == pytest.approx(
+        [7.5 / (7.5 + 25 / 3), 25 / 3 / (7.5 + 25 / 3)]
+    )
