@@ -20,6 +20,8 @@ from policies.statistics.arguments import finite, nonnegative, positive, share
 def bernoulli_divergence(p: float, q: float) -> float:
     """Kullback-Leibler divergence kl(p, q) of Bernoulli distributions, in nats; infinite off the support.
 
+    Args: probabilities in 0..1; raises nothing (NaN for a p outside).
+
     >>> round(bernoulli_divergence(0.5, 0.4), 6), bernoulli_divergence(0.5, 0.0)
     (0.020411, inf)
     """
@@ -64,6 +66,8 @@ def ucb1(mean: float, n: float, t: float, alpha: float = 1.0) -> float:
 
 def bayes_ucb(successes: float, n: float, t: float, prior: tuple[float, float] = (1.0, 1.0)) -> float:
     """The posterior's quantile 1 - 1/t, of Beta(a + successes, b + failures); t > 1, all tries so far.
+
+    Raises ValueError for more successes than tries, t <= 1, or a prior not above 0.
 
     >>> round(bayes_ucb(4, 10, 10), 9)
     0.599473184

@@ -106,6 +106,8 @@ def best_arm_stopping(
 def lai_robbins_constant(means: Sequence[float], family: Family = "bernoulli") -> float:
     """sum over worse variants of (best - mean) / d(mean, best): regret grows at least so much per ln T.
 
+    Args: true means by variant. Raises ValueError for no means, an unknown family, or means out of range.
+
     >>> round(lai_robbins_constant([0.9, 0.8]), 6)
     2.2521
     """

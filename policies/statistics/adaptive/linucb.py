@@ -29,7 +29,7 @@ class LinearEvidence:
 
     @staticmethod
     def from_rows(features: ArrayLike, rewards: ArrayLike) -> LinearEvidence:
-        """From features (n, d) and rewards (n,).
+        """From features (n, d) and rewards (n,). Raises ValueError for other shapes.
 
         >>> LinearEvidence.from_rows([[1.0, 2.0]], [3.0]).moment.tolist()
         [3.0, 6.0]
@@ -40,7 +40,12 @@ class LinearEvidence:
         return LinearEvidence(x.T @ x, x.T @ y)
 
     def merge(self, other: LinearEvidence) -> LinearEvidence:
-        """The evidence of both sets of requests."""
+        """The evidence of both sets of requests. Raises ValueError for features of different dimensions.
+
+        >>> one = LinearEvidence.from_rows([[1.0, 2.0]], [3.0])
+        >>> one.merge(one).moment.tolist()
+        [6.0, 12.0]
+        """
         if self.gram.shape != other.gram.shape:
             raise ValueError(f"cannot merge features of {len(self.gram)} and {len(other.gram)} dimensions")
         return LinearEvidence(self.gram + other.gram, self.moment + other.moment)

@@ -24,7 +24,8 @@ def anytime_t_log_bayes_factor(t2: float, nu: float, phi: float, z2: float) -> f
     """The natural logarithm of the e-value of a squared t statistic.
 
     Args: t2, the squared t statistic; nu, its degrees of freedom; phi, the prior's precision in units of the
-    residual's; z2, the coefficient's information in the count of observations.
+    residual's; z2, the coefficient's information in the count of observations. Raises ValueError for any of
+    them out of range.
 
     >>> round(anytime_t_log_bayes_factor(10.24, 198, 1.0, 50.0), 9)
     2.950450004

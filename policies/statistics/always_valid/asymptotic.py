@@ -67,6 +67,8 @@ def critical_value(
 ) -> float:
     """How many standard errors from the estimate the interval ends, at total sample size n (no unit).
 
+    Raises ValueError unless n > 0, and as ``rho``.
+
     >>> round(critical_value(20_000, 0.05, 20_000), 4)
     3.0352
     """
@@ -98,6 +100,7 @@ def p_value(
 
     The level at which the interval would just touch zero with rho held at its value for ``alpha``, so that
     it is at most ``alpha`` exactly when the interval leaves zero out. Taken in logarithms: no overflow.
+    Raises ValueError for a z that is not finite, and as ``critical_value``.
 
     >>> round(p_value(0.01 / 0.0043125444, 20_200, 0.05, 5000), 6)
     0.424032

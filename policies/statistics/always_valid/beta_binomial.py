@@ -28,6 +28,9 @@ def beta_binomial_log_e(
 ) -> float:
     """The natural logarithm of the e-value against "the rate is ``rate``" (in 0..1; infinite if impossible).
 
+    Args: successes out of trials; t_opt, the trials for which it is tuned at ``alpha_opt``. Raises ValueError
+    unless alpha_opt is in (0, 1).
+
     >>> round(beta_binomial_log_e(700, 1000, 0.65, 100), 3)
     3.345
     """

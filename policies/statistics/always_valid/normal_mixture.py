@@ -29,6 +29,8 @@ def normal_mixture_rho(
 ) -> float:
     """The rho (in the unit of v) that makes the boundary tightest at intrinsic time ``v_opt``.
 
+    Raises ValueError for arguments out of range.
+
     >>> round(normal_mixture_rho(100), 5)
     12.60056
     """
@@ -40,6 +42,8 @@ def normal_mixture_rho(
 
 def normal_log_mixture(s: float, v: float, rho: float, sides: int = 2) -> float:
     """The natural logarithm of the e-value at sum ``s`` and intrinsic time ``v``.
+
+    Raises ValueError for arguments out of range.
 
     >>> round(normal_log_mixture(10, 100, normal_mixture_rho(100)), 7)
     -0.6510052

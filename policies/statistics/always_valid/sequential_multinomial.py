@@ -54,6 +54,8 @@ def log_bayes_factor_above(
 ) -> float:
     """The same for two variants, against the second failing more often than its share only.
 
+    Arguments and errors as for ``log_bayes_factor``.
+
     >>> log_bayes_factor_above((30, 52), (0.5, 0.5), 100) > log_bayes_factor((30, 52), (0.5, 0.5), 100)
     True
     >>> log_bayes_factor_above((52, 30), (0.5, 0.5), 100) < 0

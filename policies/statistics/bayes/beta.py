@@ -81,6 +81,8 @@ def probability_above(
 ) -> float:
     """The posterior probability that one rate exceeds ``rate`` (0..1), exact far into the tail.
 
+    Raises ValueError for more successes than trials, or a rate or prior out of range.
+
     >>> f"{probability_above(10, 10_000, 0.01):.2e}"
     '7.49e-31'
     """

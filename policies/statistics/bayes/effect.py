@@ -3,7 +3,7 @@
 The posterior of one effect (a difference or a relative lift) with a standard error and a N(mu0, t0**2) prior.
 With posterior N(m, s**2), choosing the treatment risks E[max(-effect, 0)] = s phi(m/s) - m Phi(-m/s), and
 staying with the control E[max(effect, 0)] = s phi(m/s) + m Phi(m/s). A winner stopped early overstates its
-effect; the posterior mean is the shrunk one to quote.
+effect; the posterior mean is the shrunk one to quote (Gelman et al. 2013, "Bayesian Data Analysis", 2.5).
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ def effect_posterior(
 
 def expected_excess(mean: float, deviation: float) -> float:
     """E[max(X, 0)] of a normal X, without cancellation however far it lies below 0.
+
+    Args: mean and standard deviation (> 0). Raises ZeroDivisionError for a deviation of 0.
 
     >>> round(expected_excess(0.0, 1.0), 6), f"{expected_excess(-20.0, 1.0):.3e}"
     (0.398942, '1.370e-90')

@@ -80,6 +80,8 @@ def normal_posterior(
 def shrunk(means: Floats, standard_errors: Floats, prior: tuple[float, float]) -> tuple[Floats, Floats]:
     """Posterior means and standard deviations, (K,) each, under the prior (mean, standard deviation).
 
+    Raises ValueError unless the prior's standard deviation is above 0 (infinite for a flat prior).
+
     >>> [a.tolist() for a in shrunk(np.array([1.0]), np.array([1.0]), (0.0, 1.0))]
     [[0.5], [0.7071067811865476]]
     """

@@ -38,6 +38,8 @@ class NormalInverseGamma:
     def updated(self, n: float, mean: float, variance: float) -> NormalInverseGamma:
         """The posterior after n more observations: their mean and sample variance (unused for n < 2).
 
+        Raises ValueError for a negative count or variance, or a mean that is not finite.
+
         >>> NormalInverseGamma(0.0, 1.0, 1.0, 1.0).updated(20, 1.7, 0.9).kappa
         21.0
         """
@@ -51,16 +53,24 @@ class NormalInverseGamma:
 
     @property
     def scale(self) -> float:
-        """The scale of the mean's marginal Student t."""
+        """The scale of the mean's marginal Student t, in the metric's unit.
+
+        >>> NormalInverseGamma(0.0, 4.0, 1.0, 1.0).scale
+        0.5
+        """
         return sqrt(self.b / (self.a * self.kappa))
 
     @property
     def deviation(self) -> float:
-        """The standard deviation of the mean; infinite for 2a <= 2 degrees of freedom."""
+        """The standard deviation of the mean; infinite for 2a <= 2 degrees of freedom.
+
+        >>> NormalInverseGamma(0.0, 4.0, 2.0, 2.0).deviation
+        0.7071067811865476
+        """
         return self.scale * sqrt(self.a / (self.a - 1.0)) if self.a > 1.0 else inf
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """The equal-tailed credible interval of the mean.
+        """The equal-tailed credible interval of the mean. Raises ValueError unless level is in (0, 1).
 
         >>> posterior = NormalInverseGamma(0.0, 1.0, 1.0, 1.0).updated(20, 1.7, 0.9)
         >>> [round(end, 6) for end in posterior.interval()]
@@ -70,7 +80,13 @@ class NormalInverseGamma:
         return self.m - width, self.m + width
 
     def probability_above(self, value: float) -> float:
-        """The posterior probability that the mean exceeds ``value``, exact far into the tail."""
+        """The posterior probability that the mean exceeds ``value``, exact far into the tail.
+
+        Raises ValueError for a value that is not finite.
+
+        >>> NormalInverseGamma(0.0, 4.0, 1.0, 1.0).probability_above(0.0)
+        0.5
+        """
         return float(stdtr(2.0 * self.a, (self.m - finite("value", value)) / self.scale))
 
 

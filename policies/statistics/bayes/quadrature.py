@@ -25,6 +25,8 @@ _STEPS: Final = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.5, 8.0, 12.0
 def panels(centres: Floats, spreads: Floats) -> tuple[Floats, Floats]:
     """Nodes and weights (N,) covering every posterior from end to end of its mass.
 
+    Args: centres and spreads (K,), each spread above 0; raises nothing.
+
     >>> nodes, weights = panels(np.array([0.0]), np.array([1.0]))
     >>> float(np.round(weights @ np.exp(-nodes**2 / 2) / np.sqrt(2 * np.pi), 12))
     1.0
@@ -38,14 +40,29 @@ def panels(centres: Floats, spreads: Floats) -> tuple[Floats, Floats]:
 def probability_best(density: Floats, below: Floats, weights: Floats) -> Floats:
     """P(each is the largest), (K,), from densities and distribution functions at the nodes, (K, N).
 
-    Normalised to sum to exactly 1: what the quadrature leaves open is rounding.
+    Normalised to sum to exactly 1: what the quadrature leaves open is rounding. Raises nothing.
+
+    >>> from scipy.special import ndtr
+    >>> nodes, weights = panels(np.array([0.0, 1.0]), np.ones(2))
+    >>> z = nodes - np.array([[0.0], [1.0]])
+    >>> density = np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
+    >>> np.round(probability_best(density, ndtr(z), weights), 6).tolist()
+    [0.23975, 0.76025]
     """
     raw = np.array([weights @ (density[k] * others) for k, others in enumerate(_products(below))])
     return np.asarray(raw / raw.sum())
 
 
 def probability_second(density: Floats, below: Floats, weights: Floats) -> Floats:
-    """P(each is the second largest), (K,): one other lies above, all the rest below."""
+    """P(each is the second largest), (K,): one other lies above, all the rest below. Raises nothing.
+
+    >>> from scipy.special import ndtr
+    >>> nodes, weights = panels(np.array([0.0, 1.0]), np.ones(2))
+    >>> z = nodes - np.array([[0.0], [1.0]])
+    >>> density = np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
+    >>> np.round(probability_second(density, ndtr(z), weights), 6).tolist()
+    [0.76025, 0.23975]
+    """
     out = []
     for k in range(len(below)):
         rest = [j for j in range(len(below)) if j != k]
@@ -56,7 +73,14 @@ def probability_second(density: Floats, below: Floats, weights: Floats) -> Float
 
 
 def expected_loss(below: Floats, weights: Floats) -> Floats:
-    """What choosing each is expected to miss against the best, (K,), in the posteriors' unit."""
+    """What choosing each is expected to miss against the best, (K,), in the posteriors' unit; raises nothing.
+
+    >>> from scipy.special import ndtr
+    >>> nodes, weights = panels(np.array([0.0, 1.0]), np.ones(2))
+    >>> below = ndtr(nodes - np.array([[0.0], [1.0]]))
+    >>> np.round(expected_loss(below, weights), 6).tolist()
+    [1.199643, 0.199643]
+    """
     return np.array([weights @ (below[k] * (1.0 - others)) for k, others in enumerate(_products(below))])
 
 

@@ -75,6 +75,8 @@ def probabilities_second(
 def with_floor(weights: Sequence[float], floor: float) -> tuple[float, ...]:
     """``f + (1 - K f) w``: no weight below the floor, the sum unchanged.
 
+    Raises ValueError for a floor below 0 or K floors above 1.
+
     >>> with_floor([1.0, 0.0], 0.01)
     (0.99, 0.01)
     """

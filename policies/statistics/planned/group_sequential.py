@@ -96,6 +96,8 @@ def crossing_probabilities(
 def pocock_constant(looks: int, alpha: float = 0.05, sides: int = 2) -> float:
     """The one critical z for ``looks`` equally spaced looks (Pocock 1977, Biometrika).
 
+    Raises ValueError for arguments out of range.
+
     >>> [round(pocock_constant(looks), 3) for looks in (2, 3, 4, 5)]
     [2.178, 2.289, 2.361, 2.413]
     """
@@ -104,6 +106,8 @@ def pocock_constant(looks: int, alpha: float = 0.05, sides: int = 2) -> float:
 
 def obrien_fleming_constant(looks: int, alpha: float = 0.05, sides: int = 2) -> float:
     """C such that look k of K equally spaced ones stops beyond C sqrt(K / k) (O'Brien & Fleming 1979).
+
+    Raises ValueError for arguments out of range.
 
     >>> round(obrien_fleming_constant(5), 3)
     2.04

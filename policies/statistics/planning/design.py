@@ -29,7 +29,7 @@ class Fixed:
     sides: int = 2
 
     def critical(self, n: float) -> float:
-        """The normal quantile, whatever n.
+        """The normal quantile, whatever n. Raises ValueError for an alpha or sides out of range.
 
         >>> round(Fixed().critical(100), 6)
         1.959964
@@ -46,7 +46,7 @@ class AlwaysValid:
     sides: int = 2
 
     def critical(self, n: float) -> float:
-        """The confidence sequence's multiplier at n.
+        """The confidence sequence's multiplier at n. Raises ValueError for arguments out of range.
 
         >>> round(AlwaysValid(n_star=20_000).critical(40_000) / Fixed().critical(40_000), 2)
         1.56

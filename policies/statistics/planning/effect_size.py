@@ -38,6 +38,9 @@ class Plan:
 def unit_variance(variance_a: float, variance_b: float, share_b: float = 0.5) -> float:
     """v, such that the difference of means has the variance v / n after n units over both variants.
 
+    Args: variances of one unit's value; share_b, the treatment's share of the units. Raises ValueError for
+    arguments out of range.
+
     >>> unit_variance(1.0, 1.0), unit_variance(1.0, 1.0, 0.1) > 4
     (4.0, True)
     """
@@ -96,6 +99,8 @@ def minimum_detectable_effect(
     variance: float, n: float, target: float = 0.8, design: Design = ONE_LOOK
 ) -> float:
     """The least effect, in the metric's unit, that n units call with the power ``target``.
+
+    Raises ValueError for arguments out of range.
 
     >>> round(minimum_detectable_effect(unit_variance(0.09, 0.0979), 2 * 14748.045), 9)
     0.01

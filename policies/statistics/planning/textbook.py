@@ -25,6 +25,8 @@ Variance = Literal["unpooled", "pooled_null", "arcsine"]
 def t_test_power(d: float, n_per_variant: float, alpha: float = 0.05, sides: int = 2) -> float:
     """The power of a two-sample t test for an effect of d standard deviations, n units a variant (> 1).
 
+    Raises ValueError for arguments out of range.
+
     >>> round(t_test_power(0.1, 1000), 6)
     0.608367
     """
@@ -91,6 +93,8 @@ def proportions_power(
     variance: Variance = "unpooled",
 ) -> float:
     """The power of telling two proportions apart with n units a variant.
+
+    Raises ValueError for arguments out of range.
 
     >>> round(proportions_power(0.1, 0.11, 15_000, variance="pooled_null"), 6)
     0.806534

@@ -36,6 +36,7 @@ def empirical_process_lil_bound(
     """The bound on the empirical distribution function's error after t observations (a share).
 
     Args: t_min, the count from which it holds (before: infinite); a > 1/sqrt 2 trades early for late width.
+    Raises ValueError for arguments out of range.
 
     >>> round(empirical_process_lil_bound(1000), 7)
     0.0820478

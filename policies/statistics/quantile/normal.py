@@ -37,7 +37,7 @@ class QuantileInterval:
 
     @property
     def variance(self) -> float:
-        """The variance per observation, in the quantile's unit squared.
+        """The variance per observation, in the quantile's unit squared; raises nothing.
 
         >>> round(QuantileInterval(11_000, 412.0, 405.5, 419.0, 10_000).variance, 3)
         118596.502

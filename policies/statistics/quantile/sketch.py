@@ -41,7 +41,7 @@ class Sketch:
 
     @staticmethod
     def from_values(values: ArrayLike, relative_error: float = RELATIVE_ERROR) -> Sketch:
-        """From values (n,), none negative.
+        """From values (n,). Raises ValueError for a negative one, or an error outside (0, 1).
 
         >>> Sketch.from_values([1.0, 2.0, 4.0], 0.01).total
         3
@@ -58,7 +58,11 @@ class Sketch:
 
     @staticmethod
     def from_latency_cells(counts: ArrayLike) -> Sketch:
-        """From the data plane's latency histogram, (CELLS,); values in seconds."""
+        """From the data plane's latency histogram, (CELLS,); values in seconds. Raises ValueError otherwise.
+
+        >>> Sketch.from_latency_cells(np.ones(CELLS)).total
+        600
+        """
         cells = np.asarray(counts, dtype=np.int64)
         if cells.shape != (CELLS,):
             raise ValueError(f"counts must have the shape ({CELLS},), got {cells.shape}")
@@ -66,12 +70,20 @@ class Sketch:
 
     @property
     def total(self) -> int:
-        """How many values were counted."""
+        """How many values were counted.
+
+        >>> Sketch.from_values([0.0, 3.0]).total
+        2
+        """
         return int(self.counts.sum()) + self.zeros
 
     @property
     def gamma(self) -> float:
-        """The ratio of neighbouring cells' boundaries."""
+        """The ratio of neighbouring cells' boundaries.
+
+        >>> Sketch.from_values([1.0], 0.2).gamma
+        1.4999999999999998
+        """
         return _gamma(self.relative_error)
 
     def merge(self, other: Sketch) -> Sketch:
@@ -95,7 +107,13 @@ class Sketch:
         return Sketch(self.relative_error, low, counts, self.zeros + other.zeros, self.unit)
 
     def at_rank(self, rank: float) -> float:
-        """The observation of 0-based ``rank``, within the relative error; 0 for a counted zero."""
+        """The observation of 0-based ``rank``, within the relative error; 0 for a counted zero.
+
+        Raises ValueError for a rank that was not counted.
+
+        >>> Sketch.from_values([0.0, 3.0]).at_rank(0)
+        0.0
+        """
         if not 0 <= rank < self.total:
             raise ValueError(f"rank must be in 0..{self.total - 1}, got {rank!r}")
         if rank < self.zeros:
@@ -105,11 +123,17 @@ class Sketch:
         return self.value(self.offset + index)
 
     def value(self, key: int) -> float:
-        """What cell ``key`` stands for."""
+        """What cell ``key`` stands for, in the values' unit; any whole key will do.
+
+        >>> round(Sketch.from_values([1.0], 0.01).value(0), 4)
+        0.99
+        """
         return self.unit * 2.0 * self.gamma**key / (1.0 + self.gamma)
 
     def quantile(self, q: float) -> float | NotEstimable:
         """The lower quantile, of rank ``floor(q (n - 1))``, within the relative error.
+
+        Returns ``NotEstimable`` when nothing was counted; raises ValueError unless q is in (0, 1).
 
         >>> sketch = Sketch.from_values(np.arange(1.0, 1001.0), 0.01)
         >>> abs(sketch.quantile(0.5) / 500 - 1) <= 0.01
@@ -137,6 +161,8 @@ def sketched_quantile(
     values: ArrayLike, q: float, relative_error: float = RELATIVE_ERROR
 ) -> float | NotEstimable:
     """The quantile of values (n,) by way of a sketch: what a merged sketch of them answers.
+
+    Returns ``NotEstimable`` for no values; raises ValueError as ``Sketch.from_values`` and ``quantile``.
 
     >>> round(sketched_quantile([1.0, 2.0, 100.0], 0.5, 0.01), 2)
     1.99
