@@ -8,13 +8,15 @@ exact, every process agrees without talking, and raising one weight moves units 
 from __future__ import annotations
 
 from hashlib import sha256
-from math import log
+from math import inf, log
 from struct import Struct
 
 from policies.plan import Decision, Plan
 
 BUCKETS = 1024
 POSITIONS = 1 << 20
+# The position is the place's high 20 bits.
+POSITION_SHIFT = 64 - 20
 
 _TWO_TO_MINUS_64 = 2.0**-64
 _first_64_bits = Struct(">Q").unpack_from
@@ -39,14 +41,12 @@ def assign(plan: Plan, unit: bytes) -> Decision:
     arms = plan.arms
     if len(arms) == 1:
         return arms[0].decision
-    best = float("-inf")
-    chosen = arms[0].decision
-    for arm in arms:
-        draw = _first_64_bits(sha256(arm.prefix + unit).digest())[0]
-        value = log((draw + 0.5) * _TWO_TO_MINUS_64) / arm.weight
+    best = -inf
+    for prefix, weight, decision in arms:
+        value = log((_first_64_bits(sha256(prefix + unit).digest())[0] + 0.5) * _TWO_TO_MINUS_64) / weight
         if value > best:
             best = value
-            chosen = arm.decision
+            chosen = decision
     return chosen
 
 

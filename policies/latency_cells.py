@@ -19,6 +19,8 @@ GAMMA: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 # An integer is <= gamma**k exactly when it is <= its floor, so integer boundaries lose nothing and a search
 # over them is both exact at the edges and faster than a logarithm. The last cell has no upper boundary.
 _UPPER: Final = [int(GAMMA**k) for k in range(CELLS - 1)]
+# Most latencies are short: those are looked up.
+_SHORT: Final = tuple(bisect_left(_UPPER, microseconds) for microseconds in range(1 << 15))
 _SECONDS: Final = tuple(2e-6 * GAMMA**k / (1 + GAMMA) for k in range(CELLS))
 
 
@@ -28,7 +30,7 @@ def cell(microseconds: int) -> int:
     >>> cell(0), cell(1), cell(250_000), cell(10**15)
     (0, 0, 311, 599)
     """
-    return bisect_left(_UPPER, microseconds)
+    return _SHORT[microseconds] if 0 <= microseconds < len(_SHORT) else bisect_left(_UPPER, microseconds)
 
 
 def value(cell: int) -> float:

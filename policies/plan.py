@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from math import fsum
+from typing import Literal, NamedTuple
 
 Reason = Literal["split", "static", "targeting_match", "default", "stale", "error"]
 
@@ -18,8 +19,7 @@ class Decision:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(NamedTuple):
     """A variant that can be assigned, with what every request would otherwise compute again."""
 
     prefix: bytes
@@ -44,7 +44,7 @@ class Plan:
         for name, weight in self.weights.items():
             if not 0 <= weight < float("inf"):
                 raise ValueError(f"weight of {name!r} is {weight!r}; allowed: a finite number, 0 or more")
-        total = sum(self.weights.values())
+        total = fsum(self.weights.values())
         if not total > 0:
             raise ValueError("no variant has a positive weight; allowed: at least one")
         alive = sorted(name for name, weight in self.weights.items() if weight > 0)

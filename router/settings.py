@@ -124,6 +124,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     idle_timeout: Duration = Duration(75)
     send_timeout: Duration = Duration(60)
     drain_idle: Duration = Duration(1)
+    half_closed: Duration = Duration(3)
     pipelined: int = 64
     outcome_bytes: Size = Size(4 * 1024**2)
     outcome_items: int = 10_000

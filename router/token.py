@@ -26,6 +26,7 @@ FORCED = 2
 
 _SIGNATURE = 12
 _FIELDS = Struct(">BHQI")
+_pack_fields = _FIELDS.pack
 _EPOCH = Struct(">I")
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -47,20 +48,22 @@ class Token:
 class Signer:
     """Signs the decisions of one variant in one epoch."""
 
-    __slots__ = ("_encoded", "_key", "_static")
+    __slots__ = ("_begun", "_encoded")
 
     def __init__(self, key: bytes, experiment: str, epoch: int, variant: str) -> None:
         names = b"".join(bytes([len(name)]) + name for name in (experiment.encode(), variant.encode()))
         body = bytes([VERSION]) + names + _EPOCH.pack(epoch)
-        self._static = body + bytes(-len(body) % 3)
-        self._encoded = b2a_base64(self._static, newline=False).translate(_URLSAFE)
-        self._key = key
+        constant = body + bytes(-len(body) % 3)
+        self._encoded = b2a_base64(constant, newline=False).translate(_URLSAFE)
+        # The key and the constant part are hashed once; a signature goes on from a copy of that.
+        self._begun = blake2s(constant, key=key, digest_size=_SIGNATURE)
 
     def sign(self, bucket: int, decision: int, time: int, flags: int = 0) -> bytes:
         """The token, in ASCII; ``time`` in whole unix seconds, ``decision`` unique among all workers."""
-        fields = _FIELDS.pack(flags, bucket, decision, time)
-        signature = blake2s(self._static + fields, key=self._key, digest_size=_SIGNATURE).digest()
-        return self._encoded + b2a_base64(fields + signature, newline=False).translate(_URLSAFE)
+        fields = _pack_fields(flags, bucket, decision, time)
+        signature = self._begun.copy()
+        signature.update(fields)
+        return self._encoded + b2a_base64(fields + signature.digest(), newline=False).translate(_URLSAFE)
 
 
 def read_token(text: str, key: bytes) -> Token:

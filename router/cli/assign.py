@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from policies.assignment import BUCKETS, assign, bucket_prefix, place, score
+from policies.assignment import BUCKETS, POSITION_SHIFT, assign, bucket_prefix, place, score
 from policies.plan import Plan
 from router.config_file import load
 from router.data.unit import LONGEST_UNIT
@@ -71,7 +71,7 @@ def assignment_of(name: str, experiment: Experiment, unit: str) -> Assignment:
         propensity=decision.propensity,
         reason=decision.reason,
         bucket=placed % BUCKETS,
-        position=placed >> 44,
+        position=placed >> POSITION_SHIFT,
         candidates=tuple(
             Candidate(variant=variant, weight=weight, share=weight / total, score=scores.get(variant))
             for variant, weight in plan.weights.items()

@@ -39,7 +39,12 @@ if TYPE_CHECKING:
     from router.data.plane import Plane
 
 _FOREVER = float("inf")
+_SLASH = ord("/")
+# The methods of which nothing special is to be known.
+_COMMON = METHODS - {b"HEAD"}
+_NOTHING = cast(Exchange, None)
 _LINGER = 2.0
+_SLICE = 16 * 1024
 _STASH = 64 * 1024
 _LONGEST_REQUEST_ID = 128
 # Bytes of framing that a chunked body may cost beyond sixteen for each byte of the body itself.
@@ -64,6 +69,7 @@ class ClientConnection(asyncio.Protocol):
 
     __slots__ = (
         "_backend_full",
+        "_backlog",
         "_connections",
         "_current",
         "_deaf",
@@ -100,16 +106,18 @@ class ClientConnection(asyncio.Protocol):
         self.gone = False
         self._parser = httptools.HttpRequestParser(self)
         self._kinds: dict[bytes, int] = {}
-        self._parsing: Exchange | None = None
+        # None between messages; the parser's callbacks come only within one.
+        self._parsing: Exchange = _NOTHING
         self._current: Exchange | None = None
         self._queue: deque[Exchange] = deque()
         self._refusal: Refusal | None = None
-        self._fed = 0
+        self._fed = b""
         self._raw = 0
         self._deaf = False
         self._eof = False
         self._held = False
         self._backend_full = False
+        self._backlog = bytearray()
         self._stash: list[bytes] | None = None
         self._version_unknown = True
 
@@ -141,7 +149,28 @@ class ClientConnection(asyncio.Protocol):
             return
         if self._deaf:
             return
-        self._fed = len(data)
+        if len(data) > _SLICE or self._backlog:
+            self._backlog += data
+            self._feed_backlog()
+        else:
+            self._feed(data)
+
+    def _feed_backlog(self) -> None:
+        """Parse slice by slice: a read may hold thousands of pipelined requests, and few may be open at once."""
+        while self._backlog and not self._deaf and self._stash is None and not self._crowded():
+            piece = bytes(self._backlog[:_SLICE])
+            del self._backlog[:_SLICE]
+            self._feed(piece)
+        if self._backlog and self._stash is not None:
+            self._stash.append(bytes(self._backlog))
+            self._backlog.clear()
+        self._update_reading()
+
+    def _crowded(self) -> bool:
+        return len(self._queue) >= self.plane.snapshot.limits.pipelined
+
+    def _feed(self, data: bytes) -> None:
+        self._fed = data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -160,24 +189,32 @@ class ClientConnection(asyncio.Protocol):
         if self._stash is not None and current is not None and current.tunnel:
             connection = current.connection
             if connection is not None and connection.transport.can_write_eof():
+                self.plane.send_all()
                 connection.transport.write_eof()
             return True
-        # Half a request will never be whole; a whole one is answered, as the client may only be done sending.
-        if current is None or self._parsing is not None:
+        # Half a request will never be whole. A whole one is answered, as its client may only be done sending;
+        # but it may as well be gone, and then nobody waits for the answer: so not for long.
+        if current is None or self._parsing is not None or not self.transport.can_write_eof():
             return False
-        return self.transport.can_write_eof()
+        if not current.answering:
+            self.deadline = self.plane.now + self.plane.snapshot.limits.half_closed
+        return True
 
     def pause_writing(self) -> None:
         self.send_deadline = self.plane.now + self.plane.snapshot.limits.send_timeout
         connection = None if self._current is None else self._current.connection
         if connection is not None:
             connection.transport.pause_reading()
+        self._update_reading()
 
     def resume_writing(self) -> None:
         self.send_deadline = _FOREVER
         connection = None if self._current is None else self._current.connection
         if connection is not None:
             connection.transport.resume_reading()
+        elif self._current is None and self._queue:
+            self._next()
+        self._update_reading()
 
     def shutdown(self) -> None:
         """uvicorn's word that the service stops: what is under way is finished, idle connections get a moment.
@@ -195,12 +232,10 @@ class ClientConnection(asyncio.Protocol):
             raise ValueError("nothing more is read")
         snapshot = self.plane.snapshot
         self._kinds = snapshot.kinds
-        self._refusal = None
-        self._raw = 0
         self._parsing = Exchange(self, snapshot)
 
     def on_url(self, url: bytes) -> None:
-        self._parsing.target += url  # type: ignore[union-attr]  # the parser begins every message
+        self._parsing.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         try:
@@ -208,7 +243,6 @@ class ClientConnection(asyncio.Protocol):
         except KeyError:
             kind = kind_of(self._kinds, name)
         exchange = self._parsing
-        assert exchange is not None
         if kind == PASS:
             exchange.head += (name, SEPARATOR, value, CRLF)
         elif kind >= CAPTURE:
@@ -216,14 +250,15 @@ class ClientConnection(asyncio.Protocol):
             exchange.captured.setdefault(kind, value)
         elif kind == LENGTH:
             exchange.length = value.strip()
+        elif kind == HOST and exchange.host is None:
+            exchange.host = value
         elif kind != DROP:
+            exchange.odd = True
             self._special(exchange, kind, name, value)
 
     def _special(self, exchange: Exchange, kind: int, name: bytes, value: bytes) -> None:
         if kind == HOST:
-            if exchange.host is not None:
-                self._refusal = _TWO_HOSTS
-            exchange.host = value
+            self._refusal = _TWO_HOSTS
         elif kind == ENCODING:
             exchange.chunked = True
             if value.strip().lower() != b"chunked":
@@ -246,17 +281,37 @@ class ClientConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         exchange = self._parsing
-        assert exchange is not None
         parser = self._parser
         exchange.method = method = parser.get_method()
-        if method == b"HEAD":
-            exchange.head_only = True
         exchange.keep_alive = keep_alive = parser.should_keep_alive()
         named = exchange.connection_tokens
         # A connection that is kept without a word about it is HTTP/1.1's: the version need not be asked again.
         if not keep_alive or named or self._version_unknown:
             exchange.modern = parser.get_http_version() == "1.1"
             self._version_unknown = False
+        snapshot = exchange.snapshot
+        length = exchange.length
+        if (
+            len(self._fed) > snapshot.plain_bytes
+            or len(exchange.head) > snapshot.plain_head
+            or (length is not None and len(length) >= snapshot.plain_digits)
+            or self._raw
+            or exchange.odd
+            or exchange.host is None
+            or exchange.target[0] != _SLASH
+            or b"#" in exchange.target
+            or method not in _COMMON
+            or not exchange.modern
+        ):
+            self._examine(exchange, named)
+        if self._current is None:
+            self._current = exchange
+            return
+        self._queue.append(exchange)
+
+    def _examine(self, exchange: Exchange, named: frozenset[bytes]) -> None:
+        """All that need not be looked at in a small, plain request."""
+        exchange.head_only = exchange.method == b"HEAD"
         refusal = self._refusal or self._judge(exchange)
         if refusal is not None:
             exchange.keep_alive = False
@@ -267,13 +322,6 @@ class ClientConnection(asyncio.Protocol):
             exchange.upgrade = None
         if exchange.chunked:
             self._kinds = _TRAILERS
-        if self._current is None:
-            self._current = exchange
-            return
-        self._queue.append(exchange)
-        if len(self._queue) >= exchange.snapshot.limits.pipelined:
-            exchange.keep_alive = False
-            self._deaf = True
 
     def _judge(self, exchange: Exchange) -> Refusal | None:
         limits = exchange.snapshot.limits
@@ -283,12 +331,14 @@ class ClientConnection(asyncio.Protocol):
             return Refusal(414, "url-too-long", f"the URL is longer than {limits.url_bytes} bytes")
         if len(head) > 4 * limits.headers:
             return Refusal(431, "too-many-headers", f"there are more than {limits.headers} headers")
-        if self._fed > limits.header_bytes and sum(map(len, head)) > limits.header_bytes:
+        if len(self._fed) + self._raw > limits.header_bytes and sum(map(len, head)) > limits.header_bytes:
             return Refusal(431, "headers-too-large", f"the headers are longer than {limits.header_bytes} bytes")
         if exchange.method not in METHODS:
             return Refusal(501, "method", f"the method {exchange.method.decode('latin-1')} is not served")
         if not exchange.modern:
             version = self._parser.get_http_version()
+            if b" RTSP/" in self._fed[: len(target) + 64]:
+                return Refusal(505, "version", "RTSP is not spoken here; HTTP/1.1 and 1.0 are")
             if version != "1.0":
                 return Refusal(505, "version", f"HTTP/{version} is not spoken here; HTTP/1.1 and 1.0 are")
             if exchange.chunked:
@@ -317,7 +367,6 @@ class ClientConnection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         exchange = self._parsing
-        assert exchange is not None
         exchange.received += len(body)
         exchange.fresh.append(body)
         if exchange.received > exchange.snapshot.limits.body_bytes and exchange.refusal is None:
@@ -325,10 +374,12 @@ class ClientConnection(asyncio.Protocol):
             raise ValueError("the body is too large")
 
     def on_message_complete(self) -> None:
-        exchange, self._parsing = self._parsing, None
-        assert exchange is not None
+        exchange, self._parsing = self._parsing, _NOTHING
         exchange.complete = True
         self.deadline = _FOREVER
+        if exchange.odd or self._raw:
+            self._refusal = None
+            self._raw = 0
         if exchange is self._current:
             if exchange.started:
                 exchange.push()
@@ -383,7 +434,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what is being parsed with a refusal, in its turn, and read nothing more."""
-        exchange, self._parsing = self._parsing, None
+        exchange, self._parsing = self._parsing, _NOTHING
         self._deaf = True
         self.deadline = _FOREVER
         if exchange is None:
@@ -415,7 +466,7 @@ class ClientConnection(asyncio.Protocol):
         assert self._stash is not None
         current = self._current
         if current is not None and current.tunnel and current.connection is not None:
-            current.connection.transport.write(data)
+            self.plane.write(current.connection.transport, data)
             return
         self._stash.append(data)
         self._update_reading()
@@ -431,7 +482,7 @@ class ClientConnection(asyncio.Protocol):
         """The backend agreed to another protocol: what was held back goes to it, and the rest after it."""
         stash, self._stash = self._stash, []
         if stash and self._current is not None and self._current.connection is not None:
-            self._current.connection.transport.write(b"".join(stash))
+            self.plane.write(self._current.connection.transport, b"".join(stash))
         self._update_reading()
 
     def hold_reading(self) -> None:
@@ -458,9 +509,8 @@ class ClientConnection(asyncio.Protocol):
             if stash:
                 self.data_received(b"".join(stash))
         elif self._queue:
-            following = self._current = self._queue.popleft()
-            self.resume_reading()
-            self._go_on(following)
+            if self.send_deadline == _FOREVER:
+                self._next()
         else:
             if self._held or self._backend_full:
                 self.resume_reading()
@@ -469,7 +519,12 @@ class ClientConnection(asyncio.Protocol):
                 limits.drain_idle if self.plane.draining else limits.idle_timeout
             )
 
-    def _go_on(self, exchange: Exchange) -> None:
+    def _next(self) -> None:
+        """The next of the queue is current."""
+        exchange = self._current = self._queue.popleft()
+        if self._backlog:
+            self.plane.call_soon(self._feed_backlog)
+        self.resume_reading()
         if exchange.complete or exchange.refusal is not None:
             exchange.begin()
         elif exchange.method:
@@ -477,6 +532,7 @@ class ClientConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close when all that was written has been sent."""
+        self.plane.send_all()
         self.transport.close()
 
     def abort(self) -> None:
@@ -487,8 +543,13 @@ class ClientConnection(asyncio.Protocol):
         """The deadline has passed: of a header, of a body, or of an idle connection."""
         self.deadline = _FOREVER
         parsing = self._parsing
+        if self._current is not None and self._eof and self._current.answering:
+            return
         if parsing is None or self._deaf:
-            self.transport.close() if self._current is None else self.transport.abort()
+            if self._current is None:
+                self.transport.close()
+            else:
+                self.transport.abort()
         elif not parsing.method:
             self._refuse(Refusal(408, "header-timeout", "the request's head did not arrive in time"))
         else:
@@ -501,6 +562,8 @@ class ClientConnection(asyncio.Protocol):
         hold = (
             self._backend_full
             or bool(self._queue)
+            or bool(self._backlog)
+            or (current is None and self.send_deadline != _FOREVER)
             or (current is not None and current.started and not current.complete and current.connection is None)
             or (self._stash is not None and sum(map(len, self._stash)) > _STASH)
         ) and not self._deaf
@@ -516,6 +579,7 @@ class ClientConnection(asyncio.Protocol):
         """Close; where the client may still be sending, let it read the answer before it hears of that."""
         self._deaf = True
         self._queue.clear()
+        self.plane.send_all()
         if unread and self.transport.can_write_eof() and not self._eof:
             self.transport.write_eof()
             self._stash = None

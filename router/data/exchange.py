@@ -8,7 +8,6 @@ Nothing here waits: every step is a call from one of the two connections, the po
 from __future__ import annotations
 
 from binascii import hexlify
-from collections.abc import Set
 from os import urandom
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from policies.assignment import BUCKETS, assign, place
 from router.data.answers import Refusal, render
 from router.data.pool import Address, Pool
-from router.data.wire import CRLF, LAST_CHUNK, REPEATABLE, STATUS_LINES, status_line
+from router.data.wire import CRLF, LAST_CHUNK, NO_TOKENS, REPEATABLE, STATUS_LINES, status_line
 from router.errors import TokenError
 from router.token import FORCED, UNIDENTIFIED, read_force
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 CLIENT_CLOSED = 499
 _FOREVER = float("inf")
-_NONE: Set[bytes] = frozenset()
 _LARGEST_HELD = 1024 * 1024
 
 
@@ -59,8 +57,8 @@ class Exchange:
         "deadline",
         "expects",
         "force",
-        "fresh",
         "forwarded_for",
+        "fresh",
         "head",
         "head_only",
         "host",
@@ -69,6 +67,7 @@ class Exchange:
         "local",
         "method",
         "modern",
+        "odd",
         "out",
         "over",
         "received",
@@ -85,6 +84,7 @@ class Exchange:
     def __init__(self, client: ClientConnection, snapshot: Snapshot) -> None:
         self.client = client
         self.snapshot = snapshot
+        # What the client's side fills in.
         self.method = b""
         self.target = b""
         self.head: list[bytes] = []
@@ -94,36 +94,38 @@ class Exchange:
         self.request_id = b""
         self.force: bytes | None = None
         self.upgrade: bytes | None = None
-        self.connection_tokens: Set[bytes] = _NONE
+        self.connection_tokens = NO_TOKENS
         self.refusal: Refusal | None = None
-        self.local = False
         self.length: bytes | None = None
         self.chunked = False
         self.expects = False
         self.keep_alive = True
         self.modern = True
+        self.odd = False
         self.head_only = False
-        self.body: list[bytes] = []
         self.fresh: list[bytes] = []
         self.received = 0
         self.complete = False
-        self.connection: BackendConnection | None = None
-        self.deadline = _FOREVER
+        # What it has come to.
         self.started = False
+        self.local = False
+        self.connection: BackendConnection | None = None
+        self.deadline: float = _FOREVER
+        self.body: list[bytes] = []
+        self.sent_all = False
         self.answering = False
         self.tunnel = False
         self.over = False
-        self.sent_all = False
+        self.out: list[bytes] = []
+        self.chunk_answer = False
         self._entry: Entry | None = None
-        self._slot: Slot | None = None
         self._pool: Pool = cast(Any, None)
+        self._slot: Slot | None = None
         self._place = 0
         self._flags = 0
         self._cookie = b""
         self._attempts = 0
         self._held = True
-        self.out: list[bytes] = []
-        self.chunk_answer = False
         self._close_after = False
         self._status = 0
         self._started = 0.0
@@ -219,8 +221,11 @@ class Exchange:
         connection.exchange = self
         client = self.client
         plane = client.plane
+        connection.turn = plane.turn
         self._attempts += 1
-        self.deadline = plane.now + connection.pool.patience
+        pool = connection.pool
+        # The backend's time to begin its answer runs from the request's end.
+        self.deadline = plane.now + (pool.patience if self.complete else pool.timeout)
         if not self.request_id:
             self.request_id = plane.new_request_id()
         parts = [
@@ -268,6 +273,8 @@ class Exchange:
             return
         fresh, self.fresh = self.fresh, []
         self.sent_all = self.complete
+        if self.complete and not self.answering:
+            self.deadline = min(self.deadline, self.client.plane.now + connection.pool.first_byte_timeout)
         if self._held:
             self.body += fresh
             self._hold_or_let_go()
@@ -376,7 +383,7 @@ class Exchange:
         out = self.out
         if self.chunk_answer:
             out.append(LAST_CHUNK)
-        if out and not client.gone:
+        if out:
             client.plane.write(client.transport, b"".join(out))
         self._end(self._status)
         client.answered(self, close=self._close_after)
@@ -394,8 +401,8 @@ class Exchange:
         else:
             self.refuse(refusal)
 
-    def broken(self, address: Address, refusal: Refusal) -> None:
-        """The connection failed under the exchange."""
+    def broken(self, address: Address, refusal: Refusal, *, sent: bool, begun: bool) -> None:
+        """The connection failed under the exchange: before the request was sent, or within the answer's head."""
         self.connection = None
         if self.over:
             return
@@ -405,7 +412,7 @@ class Exchange:
             self.client.abort()
             return
         may_repeat = self.method in REPEATABLE or (self._entry is not None and self._entry.repeatable)
-        if may_repeat and self._held and self._attempts < 2:
+        if self._held and (not sent or (may_repeat and not begun and self._attempts < 2)):
             self._pool.acquire(self, fresh=True, avoid=address)
         else:
             self.refuse(refusal)

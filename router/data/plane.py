@@ -36,12 +36,14 @@ class Plane:
         self.now = monotonic()
         self.wall = time()
         self.draining = False
+        # Counts the times that everything written was sent: what was written in this turn is still here.
+        self.turn = 0
         self.clients: set[ClientConnection] = set()
         self.active: set[Exchange] = set()
         self.application: Application | None = None
         self.snapshot: Snapshot
         self._pools: dict[str, Pool] = {}
-        self._call_soon = asyncio.get_running_loop().call_soon
+        self.call_soon = asyncio.get_running_loop().call_soon
         self._outbox: list[tuple[asyncio.Transport, bytes]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         worker = urandom(4)
@@ -53,11 +55,13 @@ class Plane:
         """Send when all that has arrived has been read: peers are then woken once and not for every message."""
         outbox = self._outbox
         if not outbox:
-            self._call_soon(self._send_all)
+            self.call_soon(self.send_all)
         outbox.append((transport, data))
 
-    def _send_all(self) -> None:
+    def send_all(self) -> None:
+        """Send now: before a connection is closed, or its sending half."""
         outbox, self._outbox = self._outbox, []
+        self.turn += 1
         for transport, data in outbox:
             transport.write(data)
 

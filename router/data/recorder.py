@@ -8,15 +8,17 @@ is in doubt new sums simply go on adding up, so that an outage costs no memory w
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import msgspec
 
-from policies.assignment import BUCKETS, POSITIONS
-from policies.latency_cells import CELLS, cell
+from policies.assignment import BUCKETS, POSITION_SHIFT, POSITIONS
+from policies.latency_cells import cell
 from router.errors import StoreUnavailable
+from router.store.layout import histogram_index
 from router.store.records import Batch, Delta
 
 GROUPS = 32
@@ -50,31 +52,29 @@ class Accumulator:
         log, self._log = self._log, []
         into.unidentified += self.unidentified
         self.unidentified = 0
+        into.minutes[minute] = into.minutes.get(minute, 0) + len(log)
+
+        _count(into.requests, [place % BUCKETS for place, _, _, _ in log])
+        _count(into.errors, [place % BUCKETS for place, _, _, failed in log if failed])
+        _count(into.first_cells, [histogram_index(place, cell(first)) for place, first, _, _ in log])
+        _count(into.last_cells, [histogram_index(place, cell(last)) for place, _, last, _ in log])
+        first_byte, last_byte = into.first_byte, into.last_byte
+        for place, first, last, _ in log:
+            bucket = place % BUCKETS
+            first_byte[bucket] = first_byte.get(bucket, 0) + first
+            last_byte[bucket] = last_byte.get(bucket, 0) + last
+        self._notice([place >> POSITION_SHIFT for place, _, _, _ in log], into.positions)
+
+    def _notice(self, positions: list[int], new: list[int]) -> None:
+        """Append to ``new`` the positions that this worker sees for the first time."""
         if not self._seen:
             self._seen = bytearray(POSITIONS // 8)
         seen = self._seen
-        requests, errors = into.requests, into.errors
-        first_byte, last_byte = into.first_byte, into.last_byte
-        first_cells, last_cells = into.first_cells, into.last_cells
-        for place, first, last, failed in log:
-            bucket = place % BUCKETS
-            requests[bucket] = requests.get(bucket, 0) + 1
-            first_byte[bucket] = first_byte.get(bucket, 0) + first
-            last_byte[bucket] = last_byte.get(bucket, 0) + last
-            if failed:
-                errors[bucket] = errors.get(bucket, 0) + 1
-            row = bucket % GROUPS * CELLS
-            key = row + cell(first)
-            first_cells[key] = first_cells.get(key, 0) + 1
-            key = row + cell(last)
-            last_cells[key] = last_cells.get(key, 0) + 1
-            position = place >> 44
+        for position in positions:
             mask = 1 << (position & 7)
             if not seen[position >> 3] & mask:
                 seen[position >> 3] |= mask
-                into.positions.append(position)
-        if log:
-            into.minutes[minute] = into.minutes.get(minute, 0) + len(log)
+                new.append(position)
 
 
 class Recorder:
@@ -161,6 +161,11 @@ class Recorder:
                 sent += 1
             path.unlink(missing_ok=True)
         return sent
+
+
+def _count(into: dict[int, int], keys: list[int]) -> None:
+    for key, number in Counter(keys).items():
+        into[key] = into.get(key, 0) + number
 
 
 async def keep_flushing(recorder: Recorder, clock: Callable[[], float]) -> None:

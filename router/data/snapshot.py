@@ -64,6 +64,10 @@ class Snapshot:
     limits: Limits
     kinds: dict[bytes, int]
     prefixes: Mapping[bytes, Entry]
+    # What arrives in one piece and within these cannot break a limit, so that the limits need not be looked at.
+    plain_bytes: int
+    plain_head: int
+    plain_digits: int
     remembered: dict[bytes, Entry | None] = field(default_factory=dict)
 
     def entry(self, path: bytes) -> Entry | None:
@@ -132,7 +136,16 @@ def build(
         for route in settings.routes
     }
     prefixes[OWN_ROUTES] = Entry(pool=None, local=True)
-    return Snapshot(state=state, limits=settings.limits, kinds=kinds, prefixes=prefixes)
+    limits = settings.limits
+    return Snapshot(
+        state=state,
+        limits=limits,
+        kinds=kinds,
+        prefixes=prefixes,
+        plain_bytes=min(limits.header_bytes, limits.url_bytes),
+        plain_head=4 * limits.headers,
+        plain_digits=len(str(limits.body_bytes)),
+    )
 
 
 def _cookie_line(name: str, max_age: int, secure: bool) -> Callable[[bytes], bytes]:

@@ -53,6 +53,7 @@ class BackendConnection(asyncio.Protocol):
         "idle_since",
         "pool",
         "transport",
+        "turn",
     )
 
     def __init__(self, pool: Pool, address: Address) -> None:
@@ -60,6 +61,7 @@ class BackendConnection(asyncio.Protocol):
         self.address = address
         self.exchange: Exchange | None = None
         self.idle_since = 0.0
+        self.turn = -1
         self.transport: asyncio.Transport = cast(Any, None)
         self._parser = httptools.HttpResponseParser(self)
         self._finished = False
@@ -72,7 +74,7 @@ class BackendConnection(asyncio.Protocol):
         self._head: list[bytes] = []
         self._length: bytes | None = None
         self._chunked = False
-        self._connection_tokens: set[bytes] | None = None
+        self._connection_tokens: frozenset[bytes] | None = None
         self._upgrade: bytes | None = None
 
     # -- the transport's callbacks ------------------------------------------------------------------------
@@ -87,6 +89,10 @@ class BackendConnection(asyncio.Protocol):
             return
         if exchange.tunnel:
             exchange.client.write(data)
+            return
+        if self.turn == exchange.client.plane.turn:
+            # The request has not even been sent: this answers nothing, and the connection is not to be trusted.
+            self._lose(exchange, f"{self.pool.name} answered before it was asked", sent=False)
             return
         try:
             self._parser.feed_data(data)
@@ -131,8 +137,10 @@ class BackendConnection(asyncio.Protocol):
         self.pool.lost(self, in_use=True, failed=not delimited)
         if delimited:
             exchange.answer_end()  # an answer without a length ends where its connection does
-        else:
-            exchange.broken(self.address, Refusal(502, "backend-closed", f"{self.pool.name} closed the connection"))
+            return
+        refusal = Refusal(502, "backend-closed", f"{self.pool.name} closed the connection")
+        sent = self.turn != exchange.client.plane.turn
+        exchange.broken(self.address, refusal, sent=sent, begun=self._in_head)
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
@@ -163,7 +171,7 @@ class BackendConnection(asyncio.Protocol):
             if not self._chunked:
                 raise ValueError("a transfer coding other than chunked")
         elif kind == CONNECTION:
-            self._connection_tokens = (self._connection_tokens or set()) | tokens(value)
+            self._connection_tokens = (self._connection_tokens or frozenset()) | tokens(value)
         elif kind == UPGRADE:
             self._upgrade = value
         elif kind == OWN:
@@ -236,11 +244,14 @@ class BackendConnection(asyncio.Protocol):
         exchange.answer_end()
 
     def _broken(self, why: str) -> None:
-        exchange, self.exchange = self.exchange, None
+        exchange = self.exchange
+        assert exchange is not None
+        self._lose(exchange, f"{self.pool.name} gave an answer that is not HTTP: {why}", sent=True)
+
+    def _lose(self, exchange: Exchange, why: str, *, sent: bool) -> None:
+        self.exchange = None
         self._detach(failed=True)
-        if exchange is not None:
-            refusal = Refusal(502, "backend-protocol", f"{self.pool.name} gave an answer that is not HTTP: {why}")
-            exchange.broken(self.address, refusal)
+        exchange.broken(self.address, Refusal(502, "backend-protocol", why), sent=sent, begun=sent)
 
     def abandon(self, *, failed: bool) -> None:
         """The exchange was given up: this connection cannot be used again."""

@@ -23,6 +23,7 @@ SEPARATOR = b": "
 CRLF = b"\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 OWN_PREFIX = b"x-turnout-"
+NO_TOKENS: frozenset[bytes] = frozenset()
 
 _HOP_BY_HOP = (b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer")
 
@@ -79,9 +80,9 @@ def status_line(status: int) -> bytes:
     return line if line is not None else b"HTTP/1.1 %d \r\n" % status
 
 
-def tokens(value: bytes) -> set[bytes]:
+def tokens(value: bytes) -> frozenset[bytes]:
     """The lower-cased members of a comma-separated header value."""
-    return {part.strip().lower() for part in value.split(b",")}
+    return frozenset(part.strip().lower() for part in value.split(b","))
 
 
 def without(head: list[bytes], names: Iterable[bytes]) -> list[bytes]:

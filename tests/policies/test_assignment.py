@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from math import sqrt
+from math import fsum, sqrt
 from random import Random
 
 import pytest
@@ -106,7 +106,7 @@ def test_the_largest_score_wins_and_propensities_are_the_shares(
         decision = assign(plan, unit)
         best = max(plan.arms, key=lambda arm: score(arm.prefix, arm.weight, unit))
         assert decision is best.decision
-        assert decision.propensity == weights[decision.variant] / sum(weights.values())
+        assert decision.propensity == weights[decision.variant] / fsum(weights.values())
     assert sum(arm.decision.propensity for arm in plan.arms) == pytest.approx(1)
 
 
