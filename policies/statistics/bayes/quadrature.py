@@ -79,7 +79,7 @@ def expected_loss(below: Floats, weights: Floats) -> Floats:
     >>> nodes, weights = panels(np.array([0.0, 1.0]), np.ones(2))
     >>> below = ndtr(nodes - np.array([[0.0], [1.0]]))
     >>> np.round(expected_loss(below, weights), 6).tolist()
-    [1.199643, 0.199643]
+    [1.199641, 0.199641]
     """
     return np.array([weights @ (below[k] * (1.0 - others)) for k, others in enumerate(_products(below))])
 
