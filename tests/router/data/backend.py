@@ -44,13 +44,17 @@ class Unreadable(Exception):
 
 
 class Backend:
-    """A listening backend: its port, what it saw, what it noted, and gates that hold its answers."""
+    """A listening backend: its port, what it saw, what it noted, and gates that hold its answers.
+
+    While ``fault`` names a behaviour, every request gets that one.
+    """
 
     def __init__(self, name: str = "main") -> None:
         self.name = name
         self.seen: list[Seen] = []
         self.heads: list[Seen] = []
         self.notes: list[tuple[str, object]] = []
+        self.fault: str | None = None
         self.connections = 0
         self.open_connections = 0
         self._changed = threading.Condition()
@@ -103,6 +107,10 @@ class Backend:
         """Let everything that waits at a gate go on."""
         self._loop.call_soon_threadsafe(lambda: self.gate(name).set())
 
+    def close(self, name: str) -> None:
+        """Shut a gate that was opened."""
+        self._loop.call_soon_threadsafe(lambda: self.gate(name).clear())
+
     def hang_up(self) -> None:
         """Close every connection that is open now, and return when that is done."""
 
@@ -148,7 +156,7 @@ class Backend:
             while (request := await read_head(reader, number)) is not None:
                 self.saw_head(request)
                 exchange = Exchange(self, reader, writer, request)
-                behaviour = BEHAVIOURS[request.arguments.get("do", "echo")]
+                behaviour = BEHAVIOURS[self.fault or request.arguments.get("do", "echo")]
                 if not await behaviour(exchange):
                     break
         except Unreadable as error:

@@ -255,13 +255,14 @@ async def close(x: Exchange) -> bool:
 
 
 @behaviour
-async def close_once(x: Exchange) -> bool:
-    """Closes a connection's second request without an answer, and serves on every other connection."""
+async def extra(x: Exchange) -> bool:
+    """The answer, and with it, or when the test opens the gate, one that nobody asked for."""
     await x.body()
-    earlier = sum(1 for seen in x.backend.seen if seen.connection == x.request.connection)
-    if earlier > 1:
-        return False
-    await x.answer(b"served by connection %d" % x.request.connection)
+    await x.answer(b"mine")
+    if "gate" in x.arguments:
+        await x.gate(x.arguments["gate"])
+    await x.send(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison")
+    x.backend.note("poisoned", x.arguments["case"])
     return True
 
 
