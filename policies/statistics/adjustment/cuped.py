@@ -8,6 +8,7 @@ A covariate that the treatment can influence biases the result: nothing in the d
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from policies.statistics.difference.means import difference
@@ -16,6 +17,15 @@ from policies.statistics.means import Mean, incomparable
 from policies.statistics.result import Estimate, NotEstimable
 
 ASSUMPTIONS: Final = ("the covariate was measured before assignment", "units are independent")
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """Control ``a`` and treatment ``b`` after adjustment, and the theta (y's unit per x's) that was used."""
+
+    a: Mean
+    b: Mean
+    theta: float
 
 
 def cuped(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEstimable:
@@ -34,6 +44,22 @@ def cuped(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEstimabl
     >>> round(cuped(a, b).estimate, 4), round(cuped(a, b).detail("unadjusted_p"), 4)
     (0.9878, 0.5116)
     """
+    found = adjusted_means(a, b)
+    if isinstance(found, NotEstimable):
+        return found
+    return _compared("CUPED", (Mean.of(a), Mean.of(b)), found, alpha)
+
+
+def adjusted_means(a: Moments, b: Moments) -> Adjusted | NotEstimable:
+    """Both variants' means adjusted by one covariate, for whatever is made of two means: a lift, a margin.
+
+    Arguments and errors as for ``cuped``.
+
+    >>> a = Moments.from_values([[1.0, 1.1], [2.0, 2.0], [3.0, 2.8], [5.0, 5.2]])
+    >>> b = Moments.from_values([[2.0, 1.0], [3.0, 2.1], [4.0, 3.1], [5.0, 3.9]])
+    >>> round(adjusted_means(a, b).b.value - adjusted_means(a, b).a.value, 4)
+    0.9878
+    """
     pooled = a.merge(b)
     if pooled.count > 0 and pooled.comoments[1][1] <= 0.0:
         return NotEstimable("CUPED", "the covariate does not vary")
@@ -48,7 +74,7 @@ def cuped(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEstimabl
         value = sample.mean[0] - theta * (sample.mean[1] - pooled.mean[1])
         return Mean(value, spread / sample.count, sample.count - 1.0, sample.count)
 
-    return _adjusted("CUPED", Mean.of(a), Mean.of(b), adjusted(a), adjusted(b), theta, alpha)
+    return Adjusted(adjusted(a), adjusted(b), theta)
 
 
 def cuped_ratio(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEstimable:
@@ -64,6 +90,19 @@ def cuped_ratio(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEs
     >>> b = Moments.from_values([[2.0, 2.0, 1.0, 2.0], [2.0, 3.0, 1.0, 3.0], [1.0, 1.0, 0.0, 1.0]])
     >>> round(cuped_ratio(a, b).estimate, 4)
     0.3499
+    """
+    found = adjusted_ratios(a, b)
+    if isinstance(found, NotEstimable):
+        return found
+    return _compared("CUPED of ratios", (Mean.of_ratio(a), Mean.of_ratio(b)), found, alpha)
+
+
+def adjusted_ratios(a: Moments, b: Moments) -> Adjusted | NotEstimable:
+    """Both variants' ratios adjusted by one ratio. Arguments and errors as for ``cuped_ratio``.
+
+    >>> rows = Moments.from_values([[1.0, 2.0, 1.0, 2.0], [2.0, 2.0, 2.0, 3.0], [0.0, 1.0, 0.0, 1.0]])
+    >>> adjusted_ratios(rows, rows).a.value
+    0.6
     """
     pooled = a.merge(b)
     for sample in (pooled, a, b):
@@ -84,8 +123,7 @@ def cuped_ratio(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEs
         spread = max(yy + theta**2 * xx - 2.0 * theta * xy, 0.0)
         return Mean(value, spread / sample.count, sample.count - 1.0, sample.count)
 
-    before = Mean.of_ratio(a), Mean.of_ratio(b)
-    return _adjusted("CUPED of ratios", *before, adjusted(a), adjusted(b), theta, alpha)
+    return Adjusted(adjusted(a), adjusted(b), theta)
 
 
 def _linearised(sample: Moments) -> tuple[float, float, float]:
@@ -101,10 +139,9 @@ def _linearised(sample: Moments) -> tuple[float, float, float]:
     return form(y, y), form(y, x), form(x, x)
 
 
-def _adjusted(
-    method: str, raw_a: Mean, raw_b: Mean, a: Mean, b: Mean, theta: float, alpha: float
-) -> Estimate | NotEstimable:
-    result, unadjusted = difference(a, b, alpha, method=method), difference(raw_a, raw_b, alpha)
+def _compared(method: str, raw: tuple[Mean, Mean], found: Adjusted, alpha: float) -> Estimate | NotEstimable:
+    result = difference(found.a, found.b, alpha, method=method)
+    unadjusted = difference(*raw, alpha)
     if isinstance(result, NotEstimable) or isinstance(unadjusted, NotEstimable):
         return result
     assert result.standard_error is not None
@@ -121,7 +158,7 @@ def _adjusted(
         assumptions=ASSUMPTIONS,
         details=(
             *result.details,
-            ("theta", theta),
+            ("theta", found.theta),
             ("unadjusted_p", unadjusted.p_value),
             ("variance_reduction", 1.0 - (result.standard_error / unadjusted.standard_error) ** 2),
         ),

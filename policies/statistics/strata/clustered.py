@@ -50,8 +50,7 @@ class Panel:
         residual = np.multiply(denominator, known[:, :, None])
         np.subtract(numerator, residual, out=residual)
         square = np.einsum("evb,evb->ev", residual, residual)
-        rounding = (ROUNDING * known) ** 2 * np.einsum("evb,evb->ev", denominator, denominator)
-        square[square <= rounding] = 0.0
+        square[square <= (ROUNDING * known * total) ** 2] = 0.0
         factor = _factor(clusters, total)
         cross = np.einsum("eb,evb->ev", residual[:, 0], residual) * factor * factor[:, :1]
         return Panel(denominator, numerator, total, mean, clusters, square * factor**2, cross)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 from policies.statistics.adjustment.ancova import ancova
-from policies.statistics.adjustment.cuped import cuped, cuped_ratio
+from policies.statistics.adjustment.cuped import adjusted_means, adjusted_ratios, cuped, cuped_ratio
 from policies.statistics.difference.contingency import chi_square, g_test
 from policies.statistics.difference.means import ratio_of_sums, student, welch
 from policies.statistics.difference.proportions import agresti_caffo, newcombe, wald_proportions
@@ -67,6 +67,8 @@ def has_counts(inputs: dict) -> bool:
 
 
 def arms(inputs: dict) -> tuple[Moments, Moments]:
+    if "y_a" in inputs:
+        inputs = {**inputs, **{arm: {"y": inputs[f"y_{arm}"], "x": inputs[f"x_{arm}"]} for arm in "ab"}}
     return moments(inputs["a"]), moments(inputs["b"])
 
 
@@ -147,6 +149,10 @@ def of_lift(method: str, inputs: dict) -> dict:
     if has_counts(inputs):
         x_a, n_a, x_b, n_b = counts(inputs)
         a, b = Mean.of_rate(x_a, n_a), Mean.of_rate(x_b, n_b)
+    elif "cuped" in method or "adjusted" in method:
+        samples = arms(inputs)
+        found = adjusted_ratios(*samples) if samples[0].width == 4 else adjusted_means(*samples)
+        a, b = found.a, found.b
     else:
         samples = arms(inputs)
         a, b = (Mean.of_ratio(each) if each.width == 2 else Mean.of(each) for each in samples)
@@ -161,8 +167,6 @@ def of_lift(method: str, inputs: dict) -> dict:
 
 
 def of_adjusted(method: str, inputs: dict) -> dict:
-    if "y_a" in inputs:
-        inputs = {**inputs, **{arm: {"y": inputs[f"y_{arm}"], "x": inputs[f"x_{arm}"]} for arm in "ab"}}
     a, b = arms(inputs)
     function = cuped_ratio if a.width == 4 else cuped
     result = shown(function(a, b, inputs.get("alpha", 0.05)))
@@ -195,7 +199,8 @@ def of_skew(method: str, inputs: dict) -> dict:
 
 def is_lift(method: str, inputs: dict) -> bool:
     words = ("lift", "fieller", "relative", "log-ratio")
-    return plain(method) and any(word in method for word in words) and (has_counts(inputs) or "a" in inputs)
+    given = has_counts(inputs) or "a" in inputs or "y_a" in inputs
+    return plain(method) and any(word in method for word in words) and given
 
 
 def is_ratio(method: str, inputs: dict) -> bool:
@@ -209,7 +214,10 @@ ADAPTERS = [
     (lambda m, i: plain(m) and has_counts(i) and "margin" not in i and not is_lift(m, i), of_rates),
     (lambda m, i: plain(m) and {"x", "n"} <= set(i) and "interval" in m, of_one_rate),
     (lambda m, i: "table" in i, of_table),
-    (lambda m, i: "cuped" in m and ("a" in i or "y_a" in i) and "ancova" not in m, of_adjusted),
+    (
+        lambda m, i: "cuped" in m and ("a" in i or "y_a" in i) and "ancova" not in m and not is_lift(m, i),
+        of_adjusted,
+    ),
     (lambda m, i: "ancova" in m and "y_a" in i, of_regression),
     (is_ratio, of_ratios),
     (lambda m, i: plain(m) and "a" in i and not is_lift(m, i) and (" t" in m or "mean" in m), of_means),
