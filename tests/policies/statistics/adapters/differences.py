@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import sqrt
 
 from policies.statistics.adjustment.ancova import ancova
@@ -25,7 +26,7 @@ OTHER = ("asympcs", "confidence sequence", "anytime", "sequential", "posterior",
 
 
 def plain(method: str) -> bool:
-    words = method.replace("normal quantile", "")
+    words = re.sub(r"\b(normal|t|z|student'?s?) quantile", "", method)
     return not any(word in words for word in OTHER)
 
 
