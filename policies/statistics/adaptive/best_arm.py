@@ -60,7 +60,9 @@ def optimal_proportions(means: Sequence[float], family: Family = "bernoulli") ->
             total += divergence(best, middle) / divergence(mean, middle)
         return min(total, 1e6) - 1.0
 
-    y = float(brentq(balance, 0.0, ceiling * (1.0 - 1e-12), xtol=ceiling * 1e-14, rtol=1e-14))
+    # The root is where the nearest rival's two divergences are at most equal: well below the ceiling, near
+    # which nothing but rounding is left of them.
+    y = float(brentq(balance, 0.0, ceiling * (1.0 - 1e-6), xtol=ceiling * 1e-14, rtol=1e-14))
     ratios = [1.0 if mean == best else _ratio(y, best, mean, divergence) for mean in means]
     total = sum(ratios)
     return Proportions(tuple(x / total for x in ratios), total / y)

@@ -68,23 +68,20 @@ def off_policy_value(
     n = len(actions)
     if n < 2:
         return NotEstimable(method, f"{n} decision(s), 2 are needed")
-    rows = np.arange(n)
-    weights = np.minimum(policy[rows, actions] / chances, clip)
+    whole = policy[np.arange(n), actions] / chances
+    weights = np.minimum(whole, clip)
     if not weights.any() and estimator != "dm":
         return NotEstimable(method, "no decision that the target policy could have made: no overlap")
     base, residual = np.zeros(n), rewards
     if estimator in NEEDS_MODEL:
-        model = np.asarray(predicted, dtype=float)
-        if model.shape != policy.shape:
-            raise ValueError(f"predicted must have the shape {policy.shape}, got {model.shape}")
-        base, residual = (policy * model).sum(axis=1), rewards - model[rows, actions]
+        base, residual = _modelled(actions, rewards, policy, np.asarray(predicted, dtype=float))
     scores = _scores(estimator, base, weights, residual)
     value = float(scores.mean())
     error = float(scores.std(ddof=1)) / np.sqrt(n)
     if error == 0.0:
         return NotEstimable(method, "zero variance")
     width = critical(alpha) * error
-    clipped = float(np.mean(policy[rows, actions] / chances > clip))
+    clipped = float(np.mean(whole > clip))
     ess = float(weights.sum() ** 2 / np.square(weights).sum()) if weights.any() else 0.0
     return Estimate(
         method=method,
@@ -100,6 +97,15 @@ def off_policy_value(
             ("max_weight", float(weights.max())),
         ),
     )
+
+
+def _modelled(
+    actions: NDArray[np.int64], rewards: Floats, policy: Floats, model: Floats
+) -> tuple[Floats, Floats]:
+    """What the model says the target policy earns, and what it leaves of each reward; (n,) each."""
+    if model.shape != policy.shape:
+        raise ValueError(f"predicted must have the shape {policy.shape}, got {model.shape}")
+    return (policy * model).sum(axis=1), rewards - model[np.arange(len(actions)), actions]
 
 
 def _scores(estimator: Estimator, base: Floats, weights: Floats, residual: Floats) -> Floats:

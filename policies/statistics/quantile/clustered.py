@@ -223,4 +223,5 @@ def _checked(histogram: ArrayLike) -> Floats:
 METHODS: Final[dict[str, Callable[..., object]]] = {
     "clustered_quantile": clustered_quantile,
     "clustered_quantile_difference": clustered_quantile_difference,
+    "histograms_over_epochs": over_epochs,
 }

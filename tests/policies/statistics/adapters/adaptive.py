@@ -29,7 +29,8 @@ def of_batches(method: str, inputs: dict) -> dict:
     ]
     alpha = inputs.get("alpha", 0.05)
     if "sequential" in method:
-        planned = next(inputs[key] for key in ("planned", "planned_batches", "n_star") if key in inputs)
+        names = ("planned", "planned_batches", "planned_epochs", "n_star", "e_star", "E_star")
+        planned = next((inputs[key] for key in names if key in inputs), len(batches))
         found = sequential_batched_ols(batches, alpha, planned_batches=planned)
     else:
         found = batched_ols(batches, alpha)

@@ -9,6 +9,7 @@ from policies.statistics.always_valid.asymptotic import confidence_sequence, opt
 from policies.statistics.always_valid.beta_binomial import beta_binomial
 from policies.statistics.always_valid.betting import betting
 from policies.statistics.always_valid.e_values import e_value_mean, e_value_product
+from policies.statistics.always_valid.empirical_bernstein import empirical_bernstein
 from policies.statistics.always_valid.gamma_exponential import gamma_exponential_bound
 from policies.statistics.always_valid.msprt import msprt
 from policies.statistics.always_valid.normal_mixture import (
@@ -156,6 +157,14 @@ def of_betting(method: str, inputs: dict) -> dict:
             "ci_low": found[-1].low, "ci_high": found[-1].high}  # fmt: skip
 
 
+def of_bernstein(method: str, inputs: dict) -> dict:
+    x, alpha = inputs["x"], inputs.get("alpha", 0.05)
+    lengths = inputs.get("n") or [n for n in (50, 100, 200) if n <= len(x)] or [len(x)]
+    found = [empirical_bernstein(x[:n], alpha) for n in lengths]
+    return {"n": lengths, "low": [each.low for each in found], "high": [each.high for each in found],
+            "ci_low": found[-1].low, "ci_high": found[-1].high}  # fmt: skip
+
+
 def of_anytime_t(method: str, inputs: dict) -> dict:
     if "t2" in inputs or "t" in inputs:
         t2 = inputs.get("t2", inputs.get("t", 0.0) ** 2)
@@ -174,7 +183,8 @@ def of_msprt(method: str, inputs: dict) -> dict:
     tau = inputs["tau"] if "tau" in inputs else sqrt(inputs.get("tau2", inputs.get("tau_squared")))
     found = msprt(value, error, tau, inputs.get("alpha", 0.05))
     assert isinstance(found, Estimate)
-    return {"diff": value, "se": error, "lambda": found.e_value, "Lambda": found.e_value,
+    return {"diff": value, "se": error, "lr": found.e_value,
+        "lambda": found.e_value, "Lambda": found.e_value,
             "e_value": found.e_value, "log_lambda": found.detail("log_e_value"), "p_value": found.p_value,
             "log_e": found.detail("log_e_value"), "ci_low": found.low, "ci_high": found.high}  # fmt: skip
 
@@ -207,6 +217,7 @@ ADAPTERS = [
     (lambda m, i: "v_opt" in i and "c" not in i, of_normal_mixture),
     (lambda m, i: "successes" in i and "trials" in i and "t_opt" in i, of_rate),
     (lambda m, i: "betting" in m, of_betting),
+    (lambda m, i: "bernstein" in m, of_bernstein),
     (lambda m, i: "phi" in i, of_anytime_t),
     (lambda m, i: "msprt" in m or "tau" in i or "tau2" in i, of_msprt),
     (lambda m, i: "error" in m and ("k" in i or "epochs" in i) and "outcomes" not in i, of_bad_events),

@@ -108,6 +108,12 @@ def of_nig(method: str, inputs: dict) -> dict:
 
 ADAPTERS = [
     (lambda m, i: "beta-binomial" in m and "t_opt" not in i, of_beta),
+    (
+        lambda m, i: (
+            "beta" in m and ("x" in i or "x_a" in i or "successes" in i) and not {"t", "t_opt"} & set(i)
+        ),
+        of_beta,
+    ),
     (lambda m, i: "inverse-gamma" in m or "inverse gamma" in m, of_nig),
     (lambda m, i: "posterior" in m and ("x_a" in i or "se" in i) and "prior" not in i, of_effect),
     (lambda m, i: "prior" in m and ("x_a" in i or "se" in i), of_effect),

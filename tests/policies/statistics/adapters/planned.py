@@ -9,6 +9,16 @@ from policies.statistics.planned.group_sequential import (
     pocock_constant,
 )
 
+TIMES = ("t", "information", "information_fractions", "fractions")
+
+
+def named(method: str) -> bool:
+    return any(word in method for word in ("pocock", "brien", "obf", "lan-demets", "group sequential"))
+
+
+def timed(inputs: dict) -> bool:
+    return any(key in inputs for key in TIMES)
+
 
 def spending_of(method: str) -> str:
     if "power" in method:
@@ -26,7 +36,8 @@ def of_constant(method: str, inputs: dict) -> dict:
 
 
 def of_schedule(method: str, inputs: dict) -> dict:
-    times = next(inputs[key] for key in ("t", "information", "information_fractions") if key in inputs)
+    times = next((inputs[key] for key in TIMES if key in inputs), None)
+    times = times or [(k + 1) / inputs["K"] for k in range(inputs["K"])]
     phi = inputs.get("phi", inputs.get("rho", 1.0))
     sides = inputs.get("sides", 1 if "one-sided" in method else 2)
     found = group_sequential(times, inputs["alpha"], sides, spending_of(method), phi)
@@ -43,7 +54,7 @@ def of_crossing(method: str, inputs: dict) -> dict:
 
 
 ADAPTERS = [
-    (lambda m, i: "K" in i and ("pocock" in m or "brien" in m), of_constant),
+    (lambda m, i: "K" in i and "spending" not in m and named(m), of_constant),
     (lambda m, i: "z" in i and ("t" in i or "information" in i), of_crossing),
-    (lambda m, i: "spending" in m and "z" not in i, of_schedule),
+    (lambda m, i: "z" not in i and ("spending" in m or (named(m) and timed(i))), of_schedule),
 ]

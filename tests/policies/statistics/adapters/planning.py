@@ -56,7 +56,8 @@ def of_design(method: str, inputs: dict) -> dict:
     variance_b = inputs.get("variance_b", inputs.get("var_b", variance_a))
     n_a = inputs.get("n_a", inputs.get("n_per_arm", inputs.get("n")))
     n_b = inputs.get("n_b", n_a)
-    share = n_b / (n_a + n_b) if n_a else inputs.get("share_b", 0.5)
+    ratio = inputs.get("ratio", inputs.get("r", 1.0))
+    share = n_b / (n_a + n_b) if n_a else inputs.get("share_b", ratio / (1.0 + ratio))
     design: Design = Fixed(alpha, sides_of(method, inputs))
     if "n_star" in inputs:
         design = AlwaysValid(alpha, inputs["n_star"], sides_of(method, inputs))

@@ -36,9 +36,11 @@ def of_intervals(method: str, inputs: dict) -> dict:
 
 
 def of_sketch(method: str, inputs: dict) -> dict:
-    rng = np.random.default_rng(inputs["seed"])
-    values = rng.lognormal(inputs["mu"], inputs["sigma"], inputs["n"]).round(3)
-    split, error = inputs["split"], inputs["alpha"]
+    values = np.array(inputs.get("values", inputs.get("x", [])), dtype=float)
+    if "seed" in inputs:
+        rng = np.random.default_rng(inputs["seed"])
+        values = rng.lognormal(inputs["mu"], inputs["sigma"], inputs["n"]).round(3)
+    split, error = inputs.get("split", len(values) // 2), inputs["alpha"]
     parts = [Sketch.from_values(part, error) for part in (values[:split], values[split:])]
     merged = parts[0].merge(parts[1])
     exact = np.quantile(values, inputs["q"], method="lower")

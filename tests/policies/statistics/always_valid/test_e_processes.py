@@ -15,6 +15,7 @@ from policies.statistics.always_valid.asymptotic import critical_value, rho
 from policies.statistics.always_valid.beta_binomial import beta_binomial, beta_binomial_log_e
 from policies.statistics.always_valid.betting import betting
 from policies.statistics.always_valid.e_values import e_value_mean, e_value_product
+from policies.statistics.always_valid.empirical_bernstein import empirical_bernstein
 from policies.statistics.always_valid.gamma_exponential import gamma_exponential_bound
 from policies.statistics.always_valid.msprt import msprt
 from policies.statistics.always_valid.normal_mixture import (
@@ -265,3 +266,40 @@ def test_the_anytime_t_interval_is_unbounded_while_nothing_could_reject() -> Non
     found = anytime_t((2, 0.0, 1.0), (2, 1.0, 1.0), phi=100.0, alpha=0.001)
     assert isinstance(found, Estimate)
     assert (found.low, found.high) == (-inf, inf)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=300))
+def test_the_bernstein_interval_mirrors_with_the_values(values: list[float]) -> None:
+    found, mirrored = empirical_bernstein(values), empirical_bernstein([1.0 - value for value in values])
+    assert isinstance(found, Estimate)
+    assert isinstance(mirrored, Estimate)
+    assert (found.low, found.high) == pytest.approx((1.0 - mirrored.high, 1.0 - mirrored.low), abs=1e-9)
+
+
+def test_the_bernstein_interval_is_narrower_for_less_variance_and_bets_are_about_as_wide() -> None:
+    rng = np.random.default_rng(1)
+    wide, narrow = rng.random(2000).round(), rng.uniform(0.45, 0.55, 2000)
+    widths = []
+    for values in (wide, narrow):
+        closed, bets = empirical_bernstein(values), betting(values)
+        assert isinstance(closed, Estimate)
+        assert isinstance(bets, Estimate)
+        assert closed.low < 0.5 < closed.high
+        assert bets.high - bets.low < 1.1 * (closed.high - closed.low) + 0.003
+        widths.append(closed.high - closed.low)
+    assert widths[1] < widths[0] / 3
+    assert isinstance(empirical_bernstein([]), NotEstimable)
+    for wrong in ([2.0], np.zeros((2, 2))):
+        with pytest.raises(ValueError, match="values must"):
+            empirical_bernstein(wrong)
+
+
+def test_the_bernstein_sequence_holds_the_mean_at_all_times() -> None:
+    rng = np.random.default_rng(2)
+    missed = 0
+    for _ in range(200):
+        x = (rng.random(400) < 0.2).astype(float)
+        looks = [empirical_bernstein(x[:n]) for n in range(20, 401, 20)]
+        missed += any(not isinstance(each, Estimate) or not each.low <= 0.2 <= each.high for each in looks)
+    assert missed <= 10
