@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from policies.latency_cells import CELLS, cell
+from policies.metric import MetricSpec
 from policies.statistics.evidence import BucketSums, EpochEvidence, ExperimentEvidence, VariantEvidence
+from policies.statistics.report import AnalysisSettings, Effect, Report, report
 
 BUCKETS, GROUPS = 1024, 32
 
@@ -92,3 +94,28 @@ class World:
 def world() -> Callable[..., World]:
     """``world(seed=1, ...).run([{"a": 1, "b": 1}, ...])`` is the evidence of a simulated experiment."""
     return World
+
+
+@pytest.fixture
+def judged() -> Callable[..., Report]:
+    """``judged(evidence, *metrics, settings=...)``: the report, of the metric ``won`` if none is given."""
+
+    usual = AnalysisSettings(n_star=4000)
+
+    def call(
+        evidence: ExperimentEvidence, *metrics: MetricSpec, settings: AnalysisSettings = usual
+    ) -> Report:
+        return report(evidence, metrics or (MetricSpec("won", "binary"),), settings, now=1e6)
+
+    return call
+
+
+@pytest.fixture
+def effect_of() -> Callable[..., Effect]:
+    """``effect_of(report, metric, variant)``: the one effect of that metric and variant."""
+
+    def call(found: Report, metric: str = "won", variant: str = "b") -> Effect:
+        (effect,) = [each for each in found.effects if (each.metric, each.variant) == (metric, variant)]
+        return effect
+
+    return call

@@ -15,4 +15,4 @@ ADAPTERS = _vectors["adapters"]()
 def test_vector(vector: dict) -> None:
     got = _vectors["computed"](vector, ADAPTERS)
     wrong = list(_vectors["differences"](vector["expected"], got, vector["tolerance"]))
-    assert not wrong, f"{vector['id']} ({vector['source']}): {wrong}"
+    assert not wrong, f"{vector['id']} ({vector.get('source')}): {wrong}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from policies.statistics.evidence import Moments
 from policies.statistics.guardrail.equivalence import equivalence
 from policies.statistics.guardrail.noninferiority import noninferiority
 from policies.statistics.health.outcome_rate import outcome_rate
@@ -95,27 +96,62 @@ def of_many_e(method: str, inputs: dict) -> dict:
             "rejected_count": sum(rejected)}  # fmt: skip
 
 
+def sample(given: dict | list) -> Mean:
+    if isinstance(given, list):
+        return Mean.of(Moments.from_values(given))
+    if "sum" in given:
+        square = given["sum_squares"] if "sum_squares" in given else given["sumsq"]
+        return Mean.of(Moments.from_sums(given["n"], (given["sum"],), ((square,),)))
+    variance = given["var"] if "var" in given else given.get("variance", given.get("sd", 0.0) ** 2)
+    return Mean(given["mean"], variance / given["n"], given["n"] - 1.0, given["n"])
+
+
 def of_margin(method: str, inputs: dict) -> dict:
-    control, treatment = (Mean.of_rate(inputs[f"x_{arm}"], inputs[f"n_{arm}"]) for arm in "ct")
+    if "x_c" in inputs:
+        control, treatment = (Mean.of_rate(inputs[f"x_{arm}"], inputs[f"n_{arm}"]) for arm in "ct")
+    elif "x_a" in inputs:
+        control, treatment = (Mean.of_rate(inputs[f"x_{arm}"], inputs[f"n_{arm}"]) for arm in "ab")
+    else:
+        control, treatment = (sample(inputs[arm]) for arm in (("a", "b") if "a" in inputs else ("c", "t")))
     sign = -1 if "lower is better" in method or "lower-is-better" in method else 1
     margin, alpha = abs(inputs["margin"]), inputs.get("alpha", 0.05)
-    found = noninferiority(control, treatment, margin, sign=sign, alpha=alpha)
-    both = equivalence(control, treatment, margin, alpha=alpha)
+    use_t = "welch" in method or " t test" in method or "t-test" in method
+    found = noninferiority(control, treatment, margin, sign=sign, alpha=alpha, use_t=use_t)
+    both = equivalence(control, treatment, margin, alpha=alpha, use_t=use_t)
     one_sided = {"lower_95_one_sided": found.low} if sign > 0 else {"upper_95_one_sided": -found.low}
     p_value = both.p_value if "tost" in method or "equivalence" in method else found.p_value
-    return {**one_sided, "z": found.detail("z"), "p_value": p_value, "diff": both.estimate,
-            "p_lower": both.detail("p_above"), "p_upper": both.detail("p_below"),
-            "ci_low": both.low, "ci_high": both.high}  # fmt: skip
+    bound = found.low if sign > 0 else -found.low
+    return {
+        **one_sided,
+        "lower": bound,
+        "upper": bound,
+        "bound": bound,
+        "t": found.detail("z"),
+        "z": found.detail("z"),
+        "p_value": p_value,
+        "diff": both.estimate,
+        "p_lower": both.detail("p_above"),
+        "p_upper": both.detail("p_below"),
+        "ci_low": both.low,
+        "ci_high": both.high,
+    }
 
 
 ADAPTERS = [
     (lambda m, i: "epochs" in i and "x_c" in i["epochs"][0], of_strata),
-    (lambda m, i: "inverse" in m and "epochs" not in i, of_precision),
+    (
+        lambda m, i: (
+            "epochs" not in i
+            and any(key in i for key in ("diff", "d", "effect", "estimates"))
+            and any(key in i for key in ("var", "variance", "se"))
+        ),
+        of_precision,
+    ),
     (lambda m, i: "srm" in m and "k" in i, of_sequential_split),
     (lambda m, i: "srm" in m and ("p" in i or "probabilities" in i), of_recorded_split),
     (lambda m, i: "srm" in m and "k" not in i and "p" not in i, of_split),
     (lambda m, i: "outcomes" in i and ("assigned" in i or "units" in i), of_outcome_rate),
     (lambda m, i: "adjusted" in m and ("p" in i or "p_values" in i), of_many),
     (lambda m, i: "e-bh" in m, of_many_e),
-    (lambda m, i: "margin" in i and "x_c" in i, of_margin),
+    (lambda m, i: "margin" in i, of_margin),
 ]

@@ -35,11 +35,14 @@ def moments(sample: object) -> Moments:
     if isinstance(sample, list):
         return Moments.from_values(sample)
     assert isinstance(sample, dict)
+    sample = {key.lower(): value for key, value in sample.items()}
     columns = [values for values in sample.values() if isinstance(values, list)]
     if columns:
         return Moments.from_values(list(zip(*columns, strict=True)) if len(columns) > 1 else columns[0])
     n = sample["n"]
     if "mean" in sample:
+        if "m2" in sample:
+            return Moments(n, (sample["mean"],), ((sample["m2"],),))
         spread = [sample[key] for key in ("variance", "var", "s2") if key in sample]
         variance = spread[0] if spread else (sample.get("sd") or sample["std"]) ** 2
         return Moments(n, (sample["mean"],), ((variance * (n - 1),),))
@@ -193,6 +196,25 @@ def of_values(method: str, inputs: dict) -> dict:
             "var": found.variance()}  # fmt: skip
 
 
+def of_parts(method: str, inputs: dict) -> dict:
+    """Shards merged: count, mean, variance, M2."""
+    found = Moments.empty()
+    for part in inputs.get("shards") or inputs["parts"]:
+        found = found.merge(moments(part))
+    return {"n": found.count, "mean": found.mean[0], "m2": found.comoments[0][0], "M2": found.comoments[0][0],
+            "variance": found.variance(), "var": found.variance(), "sd": found.deviation()}  # fmt: skip
+
+
+def of_one_ratio(method: str, inputs: dict) -> dict:
+    """One variant's ratio of sums."""
+    columns = {key: inputs[key] for key in ("m", "d")} if "m" in inputs else inputs
+    found = moments(columns)
+    ratio = Mean.of_ratio(found)
+    error, n = sqrt(ratio.variance), found.count
+    return {"ratio": ratio.value, "mean": ratio.value, "se": error, "se_delta": error, "var": ratio.variance,
+            "variance": ratio.variance, "se_cluster": error * sqrt((n - 1) / n), "n": n}  # fmt: skip
+
+
 def of_skew(method: str, inputs: dict) -> dict:
     result = least_units(inputs.get("x") or inputs["values"])
     return {"skewness": result.detail("skewness"), "n_min": result.estimate}
@@ -210,6 +232,8 @@ def is_ratio(method: str, inputs: dict) -> bool:
 
 
 ADAPTERS = [
+    (lambda m, i: "shards" in i or "parts" in i, of_parts),
+    (lambda m, i: plain(m) and ({"m", "d"} <= set(i) or {"sum_m", "sum_d"} <= set(i)), of_one_ratio),
     (is_lift, of_lift),
     (lambda m, i: plain(m) and has_counts(i) and "margin" not in i and "ratio" in m, of_risk_ratio),
     (lambda m, i: plain(m) and has_counts(i) and "margin" not in i and not is_lift(m, i), of_rates),
