@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from os import urandom
 from pathlib import Path
@@ -75,9 +75,7 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
     try:
         await host.serve(sockets=[listener])
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancel(tasks)
         await _last_flush(recorder)
         await redis.aclose()
 
@@ -87,6 +85,15 @@ def _stop_when_broken(host: Host, task: asyncio.Future[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         log.error("a background task failed; the worker ends", exc_info=task.exception())
         host.should_exit = True
+
+
+async def _cancel(tasks: Collection[asyncio.Future[None]]) -> None:
+    # More than once: a cancellation that meets a time-out inside the Redis client is lost there.
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.5)
 
 
 async def _first_state(redis: Redis, data_dir: Path) -> State:
