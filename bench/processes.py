@@ -33,6 +33,12 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime_ns((~pid << 3) | 2) / 1e9
 
 
+def kernel_seconds(pid: int) -> float:
+    """The part of a process's CPU time that is the kernel's, to the tick (10 ms): system calls, TCP."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[12]) / os.sysconf("SC_CLK_TCK")
+
+
 def children(pid: int) -> list[int]:
     """The process and all that descend from it, as they are now."""
     found = [pid]

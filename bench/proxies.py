@@ -31,7 +31,14 @@ from rich.table import Table
 
 from bench.contestants import PATH, STARTERS, Contestant
 from bench.load import Order, Result
-from bench.processes import LoadGenerator, cpu_seconds, free_port, running, wait_until_listening
+from bench.processes import (
+    LoadGenerator,
+    cpu_seconds,
+    free_port,
+    kernel_seconds,
+    running,
+    wait_until_listening,
+)
 from bench.profile import print_profile
 
 PROXY_CORE = 0
@@ -45,6 +52,7 @@ class Measurement:
     proxy: str
     round: int
     cpu_us: float
+    kernel_share: float
     helpers_us: float
     busy: float
     requests_per_second: float
@@ -60,7 +68,9 @@ def measure(
     """Requests to one proxy, and the CPU time that its processes took for them."""
     order = Order(contestant.port, requests, connections, PATH, contestant.needs)
     before = [sum(map(cpu_seconds, pids)) for pids in (contestant.pids, contestant.helpers)]
+    kernel = sum(map(kernel_seconds, contestant.pids))
     result: Result = load.run(order)
+    kernel = sum(map(kernel_seconds, contestant.pids)) - kernel
     after = [sum(map(cpu_seconds, pids)) for pids in (contestant.pids, contestant.helpers)]
     spent = [late - early for early, late in zip(before, after, strict=True)]
     answered = max(sum(result.served.values()), 1)
@@ -68,6 +78,7 @@ def measure(
         proxy=contestant.name,
         round=number,
         cpu_us=spent[0] / requests * 1e6,
+        kernel_share=kernel / spent[0],
         helpers_us=spent[1] / requests * 1e6,
         busy=spent[0] / result.seconds,
         requests_per_second=answered / result.seconds,
@@ -112,7 +123,7 @@ def report(console: Console, contestants: list[Contestant], valid: list[list[Mea
     """The table: one line per proxy, median and quartiles over the rounds."""
     table = Table(title="CPU time per request; median \\[quartiles] over the rounds")
     table.add_column("proxy")
-    for heading in ("CPU us", "turnout / it", "requests/s", "p50 us", "core", "to b"):
+    for heading in ("CPU us", "kernel", "turnout / it", "requests/s", "p50 us", "core", "to b"):
         table.add_column(heading, justify="right", no_wrap=True)
     for contestant in contestants:
         mine = [m for round_ in valid for m in round_ if m.proxy == contestant.name]
@@ -121,6 +132,7 @@ def report(console: Console, contestants: list[Contestant], valid: list[list[Mea
         table.add_row(
             f"{contestant.name} ({contestant.version})",
             escape(spread([m.cpu_us for m in mine])),
+            f"{median(m.kernel_share for m in mine):.0%}",
             "" if contestant.name == "turnout" else escape(spread(ratios(valid, contestant.name))),
             f"{median(m.requests_per_second for m in mine):,.0f}",
             f"{median(m.p50_us for m in mine):,.0f}",

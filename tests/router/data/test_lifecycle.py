@@ -141,8 +141,8 @@ def equals(service: Service, expected: Counter[str]) -> Callable[[], bool]:
     return lambda: recorded(service) == dict(expected)
 
 
-def owner(service: Service, client_port: int) -> int:
-    """The worker that holds the connection from this port; 0 for none."""
+def owner(service: Service, client_port: int) -> int | None:
+    """The worker that holds the connection from this port."""
     ends = f":{service.port:04X} ", f":{client_port:04X} "
     for line in Path("/proc/net/tcp").read_text().splitlines():
         fields = line.split()
@@ -152,7 +152,14 @@ def owner(service: Service, client_port: int) -> int:
                 for entry in Path(f"/proc/{pid}/fd").iterdir():
                     if os.path.realpath(entry).endswith(inode):
                         return pid
-    return 0
+    return None
+
+
+def holder(service: Service, client_port: int) -> int:
+    """The same, once a worker has accepted it."""
+    pid = until(lambda: owner(service, client_port), "a worker holds the connection")
+    assert isinstance(pid, int)
+    return pid
 
 
 @pytest.fixture
@@ -168,7 +175,7 @@ def test_four_workers_agree_with_the_published_assignment(four: Service) -> None
     for _ in range(40):
         with four.connect() as connection:
             port = connection.socket.getsockname()[1]
-            asked.add(until(lambda port=port: owner(four, port), "a worker has the connection"))
+            asked.add(holder(four, port))
             for number in range(25):
                 answer = connection.request("GET", "/", f"X-User-Id: user-{number}")
                 expected = assign(plan, f"user-{number}".encode()).variant
@@ -181,7 +188,7 @@ def test_four_workers_agree_with_the_published_assignment(four: Service) -> None
 def test_killed_worker_is_replaced_and_nobody_else_notices(four: Service) -> None:
     with load(four) as running:
         running.reach(400)
-        owners = {number: owner(four, port) for number, port in running.ports.items()}
+        owners = {number: holder(four, port) for number, port in running.ports.items()}
         victim = max(set(owners.values()), key=list(owners.values()).count)
         os.kill(victim, signal.SIGKILL)
         running.reach(400)
