@@ -61,7 +61,9 @@ class Child:
     async def ready(self, timeout: float) -> str:
         """The line by which it says that it serves; `ChildError` when it ends or waits too long instead."""
         try:
-            return await asyncio.wait_for(asyncio.shield(self._ready), timeout)
+            # Not wait_for, which in Python 3.11 loses a cancellation that comes as the awaited ends.
+            async with asyncio.timeout(timeout):
+                return await asyncio.shield(self._ready)
         except TimeoutError:
             raise ChildError(f"{self.name} was not ready within {timeout:g} s; {self.last_words()}") from None
 
@@ -76,7 +78,8 @@ class Child:
         with suppress(ProcessLookupError):
             self.process.terminate()
         try:
-            await asyncio.wait_for(self.process.wait(), patience)
+            async with asyncio.timeout(patience):
+                await self.process.wait()
         except TimeoutError:
             self.said.append(f"(killed: still running {patience:g} s after SIGTERM)")
         with suppress(ProcessLookupError, PermissionError):

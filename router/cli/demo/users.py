@@ -68,7 +68,6 @@ class Tally:
     late: int = 0
     posted_again: int = 0
     acknowledged: Counter[str] = field(default_factory=Counter)
-    users: set[str] = field(default_factory=set)
     failed: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -131,7 +130,6 @@ class Users:
         wait = self._rng.uniform(0, self._load.late_seconds) if late else 0.0
 
         self.tally.sent += 1
-        self.tally.users.add(name)
         try:
             asked = await self._ask(name, question)
         finally:
