@@ -59,7 +59,7 @@ def over_requests(console: Console, load: LoadGenerator, port: int, pid: int, re
             if result.errors:
                 raise SystemExit(f"errors under load: {result.errors}")
             sizes.append(resident_bytes(pid))
-    table = Table(title="a worker's own resident memory")
+    table = Table(title="a worker's own resident memory", min_width=40)
     table.add_column("after requests", justify="right")
     table.add_column("MiB", justify="right")
     for step, size in enumerate(sizes, 1):

@@ -130,7 +130,7 @@ def report(console: Console, contestants: list[Contestant], valid: list[list[Mea
         if not mine:
             continue
         table.add_row(
-            f"{contestant.name} ({contestant.version})",
+            contestant.name,
             escape(spread([m.cpu_us for m in mine])),
             f"{median(m.kernel_share for m in mine):.0%}",
             "" if contestant.name == "turnout" else escape(spread(ratios(valid, contestant.name))),
@@ -140,6 +140,7 @@ def report(console: Console, contestants: list[Contestant], valid: list[list[Mea
             f"{median(m.share_b for m in mine):.2%}",
         )
     console.print(table)
+    console.print(", ".join(f"{contestant.name}: {contestant.version}" for contestant in contestants))
     helpers = [m.helpers_us for round_ in valid for m in round_ if m.proxy == "turnout"]
     if helpers:
         console.print(
@@ -152,7 +153,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="How many rounds are measured.")] = 15,
     requests: Annotated[int, typer.Option(help="Requests per proxy and round.")] = 20_000,
     connections: Annotated[int, typer.Option(help="Clients, each with one request outstanding.")] = 32,
-    only: Annotated[list[str] | None, typer.Option(help="Proxies to run: turnout, envoy, nginx.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Proxies to run; all by default.")] = None,
     output: Annotated[Path | None, typer.Option("--json", help="Where every measurement is written.")] = None,
     profile: Annotated[int, typer.Option(help="Lines of Turnout's profile to print (needs py-spy).")] = 0,
 ) -> None:
