@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import replace
+
 from router.settings import Experiment, Settings
 from router.state import Epoch, State
 
@@ -52,8 +54,9 @@ def advance(
 
     if previous is not None and (settings, epochs, key) == (previous.settings, previous.epochs, previous.key):
         return previous
-    version = previous.version + 1 if previous else 1
-    return State(version=version, settings=settings, epochs=epochs, key=key)
+    if previous is None:
+        return State(version=1, settings=settings, epochs=epochs, key=key)
+    return replace(previous, version=previous.version + 1, settings=settings, epochs=epochs, key=key)
 
 
 def _reasons(

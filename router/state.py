@@ -24,13 +24,27 @@ class Epoch(Struct, frozen=True, kw_only=True):
     why: str
 
 
+class Ending(Struct, frozen=True, kw_only=True):
+    """How an operator ended an experiment, ``at`` unix seconds: with a winner, and perhaps put away since."""
+
+    at: float
+    winner: str | None = None
+    archived: bool = False
+
+
 class State(Struct, frozen=True, kw_only=True):
-    """Everything a worker needs to route: versions count up from 1."""
+    """Everything a worker needs to route, and what an operator decided beside the settings.
+
+    Versions count up from 1. ``file`` is the digest of the configuration file that was applied last, so that
+    one which has not changed since is not applied over an operator's edits.
+    """
 
     version: int
     settings: Settings
     epochs: dict[str, Epoch]
     key: bytes
+    endings: dict[str, Ending] = {}
+    file: str | None = None
 
 
 def revive(kind: type, value: object) -> object:

@@ -18,6 +18,7 @@ import uvicorn
 from redis.asyncio import Redis
 
 from router.data.downstream import ClientConnection
+from router.data.following import Follower
 from router.data.plane import Plane
 from router.data.recorder import Recorder, keep_flushing
 from router.data.service import make_service
@@ -30,7 +31,6 @@ from router.store import states
 from router.store.client import connect
 from router.store.records import record
 
-POLL_SECONDS = 0.25
 LAST_FLUSH_SECONDS = 5.0
 
 log = logging.getLogger("turnout.data")
@@ -40,9 +40,13 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
     """Serve on the given socket until SIGTERM or SIGINT."""
     redis = connect(options.redis_url)
     data_dir = Path(options.data_dir)
-    recorder = Recorder(urandom(8).hex(), partial(record, redis), data_dir / "journal")
+    name = urandom(8).hex()
+    recorder = Recorder(name, partial(record, redis), data_dir / "journal")
     plane = Plane(recorder)
-    plane.adopt(await _first_state(redis, data_dir))
+    first = await _first_state(redis, data_dir)
+    plane.adopt(first)
+    follower = Follower(redis, data_dir, name)
+    follower.runs(first.version)
     plane.application = make_service(lambda: plane.snapshot, redis)
 
     listener = socket.socket(fileno=options.socket_fd)
@@ -66,7 +70,7 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
     background: list[Awaitable[None]] = [
         plane.keep_sweeping(),
         keep_flushing(recorder, time),
-        _keep_following(plane, redis, data_dir),
+        follower.follow(plane),
         _replay(recorder),
     ]
     tasks = [asyncio.ensure_future(work) for work in background]
@@ -77,6 +81,8 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
     finally:
         await _cancel(tasks)
         await _last_flush(recorder)
+        with contextlib.suppress(StoreUnavailable):
+            await follower.leave()
         await redis.aclose()
 
 
@@ -105,23 +111,10 @@ async def _first_state(redis: Redis, data_dir: Path) -> State:
     state = load(data_dir)
     if state is None:
         raise TurnoutError(f"Redis does not answer, and {data_dir} holds no last snapshot to start from")
-    log.warning("Redis has no state or does not answer; starting from the last snapshot, version %d", state.version)
+    log.warning(
+        "Redis has no state or does not answer; starting from the last snapshot, version %d", state.version
+    )
     return state
-
-
-async def _keep_following(plane: Plane, redis: Redis, data_dir: Path) -> None:
-    while True:
-        await asyncio.sleep(POLL_SECONDS)
-        try:
-            if await states.version(redis) <= plane.snapshot.state.version:
-                continue
-            state = await states.read(redis)
-        except StoreUnavailable:
-            continue
-        if state is not None:
-            plane.adopt(state)
-            save(data_dir, state)
-            log.info("version %d is in force", state.version)
 
 
 async def _replay(recorder: Recorder) -> None:

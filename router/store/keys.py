@@ -11,6 +11,22 @@ from typing import Final
 STATE: Final = "turnout:state"
 NOTICE: Final = "turnout:notice"
 SIGNING_KEY: Final = "turnout:key"
+# Hash: version -> its record as JSON; and the versions of each origin, the newest first.
+VERSIONS: Final = "turnout:versions"
+VERSIONS_BY_HAND: Final = "turnout:versions:by-hand"
+VERSIONS_AUTOMATIC: Final = "turnout:versions:automatic"
+# Streams. What strangers try has one of its own, so that no flood of it pushes out what operators did.
+AUDIT: Final = "turnout:audit"
+AUDIT_STRANGERS: Final = "turnout:audit:strangers"
+# Hash: name -> the token's record as JSON, with the digest of its secret.
+TOKENS: Final = "turnout:tokens"
+# Sorted set: worker -> unix seconds of its last report.
+WORKERS: Final = "turnout:workers"
+
+
+def worker(name: str) -> str:
+    """Text that expires: a worker's last report as JSON."""
+    return f"turnout:worker:{name}"
 
 
 def epochs(experiment: str) -> str:

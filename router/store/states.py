@@ -11,8 +11,10 @@ from redis.asyncio import Redis
 from router.errors import ConfigurationError, TurnoutError
 from router.state import Epoch, State, decode_state, encode_state
 from router.store import keys
+from router.store.audit import KEPT_ENTRIES, Entry, encode_entry
 from router.store.client import seam
 from router.store.script import Script
+from router.store.versions import KEPT_VERSIONS, Record, encode_record
 
 _commit = Script("commit")
 _encode_epoch = msgspec.json.Encoder().encode
@@ -44,16 +46,42 @@ async def version(redis: Redis) -> int:
     return int(number or 0)
 
 
-async def commit(redis: Redis, state: State, expected_version: int) -> bool:
+async def commit(
+    redis: Redis,
+    state: State,
+    expected_version: int,
+    record: Record | None = None,
+    entry: Entry | None = None,
+) -> bool:
     """Make this the state if the one in force has the expected version (0: none), and give notice of it.
 
-    Its epochs are recorded in the same step, so that none that ever was in force is unknown. `EpochConflict`,
-    and nothing done, when one of them has the number of another allocation of before.
+    Its epochs are recorded in the same step, so that none that ever was in force is unknown; so are the
+    version's record and the audit log's entry, where they are given. `EpochConflict`, and nothing done, when
+    an epoch has the number of another allocation of before.
     """
     if state.version != expected_version + 1:
         raise ValueError(f"version must be {expected_version + 1}, the one after, got {state.version}")
-    names = [keys.STATE, *(keys.epochs(name) for name in state.epochs)]
+    return await _commit_over(redis, state, expected_version, record, entry)
+
+
+async def restore(redis: Redis, state: State, record: Record, entry: Entry) -> bool:
+    """Make this the state if there is none, at whichever version it has; the key that signs goes with it."""
+    if not await _commit_over(redis, state, 0, record, entry):
+        return False
+    with seam():
+        await redis.set(keys.SIGNING_KEY, state.key)
+    return True
+
+
+async def _commit_over(
+    redis: Redis, state: State, expected_version: int, record: Record | None, entry: Entry | None
+) -> bool:
+    automatic = record is not None and record.automatic
+    origin = keys.VERSIONS_AUTOMATIC if automatic else keys.VERSIONS_BY_HAND
+    names = [keys.STATE, keys.VERSIONS, origin, keys.AUDIT, *(keys.epochs(name) for name in state.epochs)]
     arguments: list[str | bytes | int] = [expected_version, state.version, encode_state(state), keys.NOTICE]
+    arguments += [b"" if record is None else encode_record(record), KEPT_VERSIONS]
+    arguments += [b"" if entry is None else encode_entry(entry), KEPT_ENTRIES]
     for epoch in state.epochs.values():
         arguments += [epoch.number, _encode_epoch(epoch)]
     with seam():

@@ -1,0 +1,92 @@
+"""How does a worker learn of a new version, and who learns which one it runs?
+
+By notice, at once, and by asking, within a second, where a notice was missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from time import time
+from typing import Protocol
+
+from msgspec.structs import replace
+from redis.asyncio import Redis
+
+from router.errors import StoreUnavailable
+from router.last_state import save
+from router.state import State
+from router.store import keys, states
+from router.store.client import seam
+from router.store.workers import REPORT_SECONDS, WorkerReport, forget_worker, report_worker
+
+POLL_SECONDS = 0.5
+RECONNECT_SECONDS = 0.25
+
+log = logging.getLogger("turnout.data")
+
+
+class Adopting(Protocol):
+    """What routes by a state."""
+
+    def adopt(self, state: State) -> None:
+        """Route by this state from now on."""
+        ...
+
+
+class Follower:
+    """Keeps a worker at the version in force."""
+
+    def __init__(self, redis: Redis, data_dir: Path, worker: str, clock: Callable[[], float] = time) -> None:
+        self._redis = redis
+        self._data_dir = data_dir
+        self._clock = clock
+        now = clock()
+        self._report = WorkerReport(
+            worker=worker, host=socket.gethostname(), pid=os.getpid(), started=now, version=0, since=now
+        )
+        self._reported = 0.0
+
+    def runs(self, version: int) -> None:
+        """Note which version the worker runs from now on."""
+        self._report = replace(self._report, version=version, since=self._clock())
+        self._reported = 0.0
+
+    async def follow(self, plane: Adopting) -> None:
+        """Adopt whatever comes into force, and say so, until cancelled; Redis may come and go."""
+        while True:
+            try:
+                async with self._redis.pubsub() as notices:
+                    with seam():
+                        await notices.subscribe(keys.NOTICE)
+                    while True:
+                        await self._catch_up(plane)
+                        await self._say()
+                        with seam():
+                            await notices.get_message(ignore_subscribe_messages=True, timeout=POLL_SECONDS)
+            except StoreUnavailable:
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def leave(self) -> None:
+        """The worker ends: it is listed no more."""
+        await forget_worker(self._redis, self._report.worker)
+
+    async def _catch_up(self, plane: Adopting) -> None:
+        if await states.version(self._redis) <= self._report.version:
+            return
+        state = await states.read(self._redis)
+        if state is not None:
+            plane.adopt(state)
+            self.runs(state.version)
+            save(self._data_dir, state)
+            log.info("version %d is in force", state.version)
+
+    async def _say(self) -> None:
+        now = self._clock()
+        if now - self._reported >= REPORT_SECONDS:
+            await report_worker(self._redis, self._report, now)
+            self._reported = now
