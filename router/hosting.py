@@ -15,10 +15,14 @@ DRAIN_SECONDS = 30
 
 
 class Host(uvicorn.Server):
-    """uvicorn's server with the service's own signals: the first drains, and nothing is raised again after."""
+    """uvicorn's server with the service's own signals: the first one drains, and none is raised again."""
 
     def __init__(
-        self, config: uvicorn.Config, *, ready: Callable[[], None], draining: Callable[[], None] = lambda: None
+        self,
+        config: uvicorn.Config,
+        *,
+        ready: Callable[[], None],
+        draining: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(config)
         self._ready = ready
@@ -52,5 +56,5 @@ class Host(uvicorn.Server):
         self.handle_exit(number, None)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A second signal changes nothing: what is under way has its time, and the parent has the last word."""
+        """A second signal changes nothing: what is under way has its time, and the parent the last word."""
         self.should_exit = True

@@ -42,7 +42,7 @@ class Child:
 
 
 def start(name: str, module: str, options: str, pass_fds: Sequence[int] = ()) -> Child:
-    """Start ``python -m module OPTIONS READY_FD`` in a session of its own, so that Ctrl-C is ours to handle."""
+    """Start ``python -m module OPTIONS READY_FD`` in a session of its own: Ctrl-C is ours to handle."""
     read_fd, write_fd = os.pipe()
     os.set_blocking(read_fd, False)
     try:

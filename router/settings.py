@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 
 class Duration(float):
-    """Seconds; written as a number of seconds or as text such as ``250ms``, ``2s``, ``5m``, ``1h``, ``7d``."""
+    """Seconds; written as a number of seconds or as text: ``250ms``, ``2s``, ``5m``, ``1h``, ``7d``."""
 
 
 class Size(int):

@@ -56,5 +56,10 @@ def _json(value: Any, status: int = 200, media_type: str = "application/json") -
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, TurnoutError)
     title = type(error).__name__
-    body = {"type": f"urn:turnout:error:{title}", "title": title, "status": error.status, "detail": str(error)}
+    body = {
+        "type": f"urn:turnout:error:{title}",
+        "title": title,
+        "status": error.status,
+        "detail": str(error),
+    }
     return _json(body, error.status, _PROBLEM)

@@ -37,7 +37,12 @@ async def run(options: ControlOptions, ready: Callable[[], None]) -> None:
     save(Path(options.data_dir), state)
 
     config = uvicorn.Config(
-        make_app(redis), loop="uvloop", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=5
+        make_app(redis),
+        loop="uvloop",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
     )
     try:
         await Host(config, ready=ready).serve(sockets=[socket.socket(fileno=options.socket_fd)])

@@ -19,7 +19,9 @@ class Refusal:
     retry_after: int | None = None
 
 
-def render(refusal: Refusal, request_id: bytes, extra: bytes, *, close: bool, head_only: bool = False) -> bytes:
+def render(
+    refusal: Refusal, request_id: bytes, extra: bytes, *, close: bool, head_only: bool = False
+) -> bytes:
     """The whole answer as bytes: ``application/problem+json`` (RFC 9457) and ``x-turnout-error``.
 
     ``extra`` is header lines to add, each with its line end.

@@ -71,22 +71,24 @@ class ClientConnection(asyncio.Protocol):
         "_backend_full",
         "_backlog",
         "_connections",
-        "_current",
         "_deaf",
         "_eof",
         "_fed",
         "_held",
         "_kinds",
         "_parser",
+        "_proto",
         "_parsing",
         "_queue",
         "_raw",
         "_refusal",
         "_stash",
         "_version_unknown",
+        "current",
         "deadline",
         "forwarded",
         "forwarded_for",
+        "forwarded_host",
         "gone",
         "peer",
         "plane",
@@ -99,8 +101,11 @@ class ClientConnection(asyncio.Protocol):
         self._connections: set[Any] = uvicorn["server_state"].connections
         self.transport: asyncio.Transport = cast(Any, None)
         self.peer = b""
-        self.forwarded = b"x-forwarded-proto: http\r\n"
+        # The lines that say whom a request came from and how; the same for all of a connection, but for a host.
         self.forwarded_for = b""
+        self.forwarded_host: bytes | None = None
+        self.forwarded = b""
+        self._proto = b"x-forwarded-proto: http\r\n"
         self.deadline = _FOREVER
         self.send_deadline = _FOREVER
         self.gone = False
@@ -108,7 +113,7 @@ class ClientConnection(asyncio.Protocol):
         self._kinds: dict[bytes, int] = {}
         # None between messages; the parser's callbacks come only within one.
         self._parsing: Exchange = _NOTHING
-        self._current: Exchange | None = None
+        self.current: Exchange | None = None
         self._queue: deque[Exchange] = deque()
         self._refusal: Refusal | None = None
         self._fed = b""
@@ -131,14 +136,14 @@ class ClientConnection(asyncio.Protocol):
         self.peer = str(name[0]).encode() if isinstance(name, tuple) else b"unknown"
         self.forwarded_for = b"x-forwarded-for: %b\r\n" % self.peer
         if transport.get_extra_info("sslcontext") is not None:
-            self.forwarded = b"x-forwarded-proto: https\r\n"
+            self._proto = b"x-forwarded-proto: https\r\n"
         self.deadline = self.plane.now + self.plane.snapshot.limits.header_timeout
 
     def connection_lost(self, error: Exception | None) -> None:
         self.gone = True
         self._connections.discard(self)
         self.plane.clients.discard(self)
-        current, self._current = self._current, None
+        current, self.current = self.current, None
         self._queue.clear()
         if current is not None:
             current.client_lost()
@@ -152,8 +157,8 @@ class ClientConnection(asyncio.Protocol):
         if len(data) > _SLICE or self._backlog:
             self._backlog += data
             self._feed_backlog()
-        else:
-            self._feed(data)
+            return
+        self._feed(data)
 
     def _feed_backlog(self) -> None:
         """Parse slice by slice: a read may hold thousands of pipelined requests, and few may be open at once."""
@@ -185,7 +190,7 @@ class ClientConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._eof = True
-        current = self._current
+        current = self.current
         if self._stash is not None and current is not None and current.tunnel:
             connection = current.connection
             if connection is not None and connection.transport.can_write_eof():
@@ -202,17 +207,17 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.send_deadline = self.plane.now + self.plane.snapshot.limits.send_timeout
-        connection = None if self._current is None else self._current.connection
+        connection = None if self.current is None else self.current.connection
         if connection is not None:
             connection.transport.pause_reading()
         self._update_reading()
 
     def resume_writing(self) -> None:
         self.send_deadline = _FOREVER
-        connection = None if self._current is None else self._current.connection
+        connection = None if self.current is None else self.current.connection
         if connection is not None:
             connection.transport.resume_reading()
-        elif self._current is None and self._queue:
+        elif self.current is None and self._queue:
             self._next()
         self._update_reading()
 
@@ -222,7 +227,7 @@ class ClientConnection(asyncio.Protocol):
         A client may be sending its next request just now; within that moment it is told to come again elsewhere
         by an answer, and not by a reset.
         """
-        if self._current is None and not self._deaf:
+        if self.current is None and not self._deaf:
             self.deadline = min(self.deadline, self.plane.now + self.plane.snapshot.limits.drain_idle)
 
     # -- the parser's callbacks ---------------------------------------------------------------------------
@@ -262,7 +267,9 @@ class ClientConnection(asyncio.Protocol):
         elif kind == ENCODING:
             exchange.chunked = True
             if value.strip().lower() != b"chunked":
-                self._refusal = Refusal(501, "transfer-coding", "no transfer coding but chunked is understood")
+                self._refusal = Refusal(
+                    501, "transfer-coding", "no transfer coding but chunked is understood"
+                )
         elif kind == CONNECTION:
             exchange.connection_tokens |= tokens(value)
         elif kind == EXPECT:
@@ -304,8 +311,8 @@ class ClientConnection(asyncio.Protocol):
             or not exchange.modern
         ):
             self._examine(exchange, named)
-        if self._current is None:
-            self._current = exchange
+        if self.current is None:
+            self.current = exchange
             return
         self._queue.append(exchange)
 
@@ -318,7 +325,9 @@ class ClientConnection(asyncio.Protocol):
             exchange.refusal = refusal
         if named and named - {b"close", b"keep-alive", b"upgrade"}:
             exchange.head = without(exchange.head, named)
-        if exchange.upgrade is not None and (b"upgrade" not in named or exchange.upgrade.lower() != b"websocket"):
+        if exchange.upgrade is not None and (
+            b"upgrade" not in named or exchange.upgrade.lower() != b"websocket"
+        ):
             exchange.upgrade = None
         if exchange.chunked:
             self._kinds = _TRAILERS
@@ -332,7 +341,9 @@ class ClientConnection(asyncio.Protocol):
         if len(head) > 4 * limits.headers:
             return Refusal(431, "too-many-headers", f"there are more than {limits.headers} headers")
         if len(self._fed) + self._raw > limits.header_bytes and sum(map(len, head)) > limits.header_bytes:
-            return Refusal(431, "headers-too-large", f"the headers are longer than {limits.header_bytes} bytes")
+            return Refusal(
+                431, "headers-too-large", f"the headers are longer than {limits.header_bytes} bytes"
+            )
         if exchange.method not in METHODS:
             return Refusal(501, "method", f"the method {exchange.method.decode('latin-1')} is not served")
         if not exchange.modern:
@@ -380,7 +391,7 @@ class ClientConnection(asyncio.Protocol):
         if exchange.odd or self._raw:
             self._refusal = None
             self._raw = 0
-        if exchange is self._current:
+        if exchange is self.current:
             if exchange.started:
                 exchange.push()
             else:
@@ -401,7 +412,9 @@ class ClientConnection(asyncio.Protocol):
                 self._refuse(Refusal(414, "url-too-long", f"the URL is longer than {limits.url_bytes} bytes"))
             elif self._raw > limits.header_bytes:
                 self._refuse(
-                    Refusal(431, "headers-too-large", f"the headers are longer than {limits.header_bytes} bytes")
+                    Refusal(
+                        431, "headers-too-large", f"the headers are longer than {limits.header_bytes} bytes"
+                    )
                 )
             return
         if exchange.chunked:
@@ -410,7 +423,7 @@ class ClientConnection(asyncio.Protocol):
                 self._refuse(Refusal(400, "bad-request", "the body is chunked into too much framing"))
                 return
         self.deadline = self.plane.now + limits.body_timeout
-        if exchange is self._current:
+        if exchange is self.current:
             if exchange.started:
                 exchange.push()
             elif exchange.refusal is not None or exchange.received >= exchange.waits_for():
@@ -441,21 +454,21 @@ class ClientConnection(asyncio.Protocol):
             exchange = Exchange(self, self.plane.snapshot)
         exchange.keep_alive = False
         exchange.refusal = refusal
-        if exchange is self._current:
+        if exchange is self.current:
             if exchange.answering:
                 exchange.client_lost()
                 self.abort()
             else:
                 exchange.refuse(refusal)
-        elif self._current is None:
-            self._current = exchange
+        elif self.current is None:
+            self.current = exchange
             exchange.refuse(refusal)
         elif exchange not in self._queue:
             self._queue.append(exchange)
 
     def _upgraded(self, rest: bytes) -> None:
         """The request was one that may change the protocol: what follows it is not HTTP until that is denied."""
-        newest = self._queue[-1] if self._queue else self._current
+        newest = self._queue[-1] if self._queue else self.current
         self._parser = httptools.HttpRequestParser(self)
         if newest is not None and newest.upgrade is not None and not newest.over:
             self._stash = [rest] if rest else []
@@ -464,7 +477,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _receive_raw(self, data: bytes) -> None:
         assert self._stash is not None
-        current = self._current
+        current = self.current
         if current is not None and current.tunnel and current.connection is not None:
             self.plane.write(current.connection.transport, data)
             return
@@ -478,11 +491,18 @@ class ClientConnection(asyncio.Protocol):
         if not self.gone:
             self.plane.write(self.transport, data)
 
+    def forwarded_lines(self, host: bytes | None) -> bytes:
+        """``x-forwarded-proto`` and ``-host``; made once for each host that a client asks for in a row."""
+        if host != self.forwarded_host or not self.forwarded:
+            self.forwarded_host = host
+            self.forwarded = self._proto + (b"" if host is None else b"x-forwarded-host: %b\r\n" % host)
+        return self.forwarded
+
     def open_tunnel(self) -> None:
         """The backend agreed to another protocol: what was held back goes to it, and the rest after it."""
         stash, self._stash = self._stash, []
-        if stash and self._current is not None and self._current.connection is not None:
-            self.plane.write(self._current.connection.transport, b"".join(stash))
+        if stash and self.current is not None and self.current.connection is not None:
+            self.plane.write(self.current.connection.transport, b"".join(stash))
         self._update_reading()
 
     def hold_reading(self) -> None:
@@ -497,9 +517,9 @@ class ClientConnection(asyncio.Protocol):
 
     def answered(self, exchange: Exchange, *, close: bool) -> None:
         """The current exchange is answered: go on with the next, or close."""
-        if self.gone or exchange is not self._current:
+        if self.gone or exchange is not self.current:
             return
-        self._current = None
+        self.current = None
         if close or (self._eof and not self._queue):
             self._finish(unread=not exchange.complete or bool(self._queue) or exchange.refusal is not None)
             return
@@ -521,7 +541,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _next(self) -> None:
         """The next of the queue is current."""
-        exchange = self._current = self._queue.popleft()
+        exchange = self.current = self._queue.popleft()
         if self._backlog:
             self.plane.call_soon(self._feed_backlog)
         self.resume_reading()
@@ -543,10 +563,10 @@ class ClientConnection(asyncio.Protocol):
         """The deadline has passed: of a header, of a body, or of an idle connection."""
         self.deadline = _FOREVER
         parsing = self._parsing
-        if self._current is not None and self._eof and self._current.answering:
+        if self.current is not None and self._eof and self.current.answering:
             return
         if parsing is None or self._deaf:
-            if self._current is None:
+            if self.current is None:
                 self.transport.close()
             else:
                 self.transport.abort()
@@ -558,13 +578,18 @@ class ClientConnection(asyncio.Protocol):
     # -- reading, and its end -----------------------------------------------------------------------------
 
     def _update_reading(self) -> None:
-        current = self._current
+        current = self.current
         hold = (
             self._backend_full
             or bool(self._queue)
             or bool(self._backlog)
             or (current is None and self.send_deadline != _FOREVER)
-            or (current is not None and current.started and not current.complete and current.connection is None)
+            or (
+                current is not None
+                and current.started
+                and not current.complete
+                and current.connection is None
+            )
             or (self._stash is not None and sum(map(len, self._stash)) > _STASH)
         ) and not self._deaf
         if hold != self._held and not self.gone and not self.transport.is_closing():

@@ -159,7 +159,6 @@ class Exchange:
             self._answer_locally()
             return
         plane = self.client.plane
-        plane.active.add(self)
         self._started = perf_counter()
         trial = entry.trial
         if trial is not None:
@@ -234,7 +233,7 @@ class Exchange:
             self.target,
             connection.address.request_tail,
             *self.head,
-            client.forwarded,
+            client.forwarded if self.host == client.forwarded_host else client.forwarded_lines(self.host),
             b"x-request-id: ",
             self.request_id,
             CRLF,
@@ -243,8 +242,6 @@ class Exchange:
             parts += (b"x-forwarded-for: ", self.forwarded_for, b", ", client.peer, CRLF)
         else:
             parts.append(client.forwarded_for)
-        if self.host is not None:
-            parts += (b"x-forwarded-host: ", self.host, CRLF)
         if self.upgrade is not None:
             parts += (b"connection: upgrade\r\nupgrade: ", self.upgrade, CRLF)
         if self.expects and not self.complete:
@@ -482,18 +479,12 @@ class Exchange:
 
     def _end(self, status: int) -> None:
         self.over = True
-        self.client.plane.active.discard(self)
         slot = self._slot
         if slot is None or self._flags & FORCED:
             return
         now = perf_counter()
-        accumulator = slot.accumulator
-        if self._flags:
-            accumulator.unidentified += 1
         started = self._started
-        accumulator.add(
-            self._place,
-            int(((self._first_byte or now) - started) * 1e6),
-            int((now - started) * 1e6),
-            status >= 500,
+        first_byte = int(((self._first_byte or now) - started) * 1e6)
+        slot.accumulator.add(
+            (self._place, first_byte, int((now - started) * 1e6), status >= 500, self._flags)
         )

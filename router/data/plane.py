@@ -39,7 +39,6 @@ class Plane:
         # Counts the times that everything written was sent: what was written in this turn is still here.
         self.turn = 0
         self.clients: set[ClientConnection] = set()
-        self.active: set[Exchange] = set()
         self.application: Application | None = None
         self.snapshot: Snapshot
         self._pools: dict[str, Pool] = {}
@@ -131,8 +130,9 @@ class Plane:
 
     def _sweep(self, *, connections: bool) -> None:
         now = self.now
-        for exchange in [exchange for exchange in self.active if exchange.deadline < now]:
-            exchange.expire()
+        for client in [client for client in self.clients if client.current is not None]:
+            if client.current is not None and client.current.deadline < now:
+                client.current.expire()
         if not connections:
             return
         for client in list(self.clients):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from json.decoder import scanstring
 
 import msgspec
 
@@ -55,7 +54,8 @@ def _enter(text: str, at: int, step: str) -> int | None:
     at = _skip(text, at + 1)
     while text[at] not in "}]":
         if opening == "{":
-            key, at = scanstring(text, _after(text, at, '"'))
+            _after(text, at, '"')
+            key, at = _decoder.raw_decode(text, at)
             at = _skip(text, _after(text, _skip(text, at), ":"))
         else:
             key, index = str(index), index + 1

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import msgspec
 
 from policies.assignment import BUCKETS, POSITION_SHIFT, POSITIONS
-from policies.latency_cells import cell
+from policies.latency_cells import CELLS, cell
 from router.errors import StoreUnavailable
-from router.store.layout import histogram_index
+from router.store.layout import GROUPS
 from router.store.records import Batch, Delta
+from router.token import UNIDENTIFIED
 
 GROUPS = 32
 INTERVAL = 0.2
@@ -27,43 +28,54 @@ INTERVAL = 0.2
 Send = Callable[[Batch], Awaitable[bool]]
 
 
-class Accumulator:
-    """The sums of one variant in one epoch, since they were last taken."""
+# One request: its unit's place, first and last byte in microseconds, whether it failed, the token's flags.
+Entry = tuple[int, int, int, bool, int]
 
-    __slots__ = ("__weakref__", "_dirty", "_log", "_seen", "epoch", "experiment", "unidentified", "variant")
+
+class Accumulator:
+    """What one variant's requests in one epoch came to since it was last told."""
+
+    __slots__ = ("__weakref__", "_dirty", "_log", "_seen", "epoch", "experiment", "variant")
 
     def __init__(self, experiment: str, epoch: int, variant: str, dirty: list[Accumulator]) -> None:
         self.experiment = experiment
         self.epoch = epoch
         self.variant = variant
-        self.unidentified = 0
         self._dirty = dirty
-        self._log: list[tuple[int, int, int, bool]] = []
+        self._log: list[Entry] = []
         self._seen = bytearray(0)
 
-    def add(self, place: int, first_byte: int, last_byte: int, failed: bool) -> None:
-        """Record one request: its unit's place, its latencies in microseconds, and whether it failed."""
-        if not self._log:
+    def add(self, entry: Entry) -> None:
+        """Record one request."""
+        log = self._log
+        if not log:
             self._dirty.append(self)
-        self._log.append((place, first_byte, last_byte, failed))
+        log.append(entry)
 
     def fold(self, into: Delta, minute: int) -> None:
         """Add the log to ``into`` and empty it."""
         log, self._log = self._log, []
-        into.unidentified += self.unidentified
-        self.unidentified = 0
         into.minutes[minute] = into.minutes.get(minute, 0) + len(log)
+        into.unidentified += sum(1 for entry in log if entry[4] & UNIDENTIFIED)
 
-        _count(into.requests, [place % BUCKETS for place, _, _, _ in log])
-        _count(into.errors, [place % BUCKETS for place, _, _, failed in log if failed])
-        _count(into.first_cells, [histogram_index(place, cell(first)) for place, first, _, _ in log])
-        _count(into.last_cells, [histogram_index(place, cell(last)) for place, _, last, _ in log])
-        first_byte, last_byte = into.first_byte, into.last_byte
-        for place, first, last, _ in log:
+        # Lists by bucket are added to in half the time that dicts are.
+        requests, first_byte, last_byte = [0] * BUCKETS, [0] * BUCKETS, [0] * BUCKETS
+        for place, first, last, _, _ in log:
             bucket = place % BUCKETS
-            first_byte[bucket] = first_byte.get(bucket, 0) + first
-            last_byte[bucket] = last_byte.get(bucket, 0) + last
-        self._notice([place >> POSITION_SHIFT for place, _, _, _ in log], into.positions)
+            requests[bucket] += 1
+            first_byte[bucket] += first
+            last_byte[bucket] += last
+        _add(into.requests, enumerate(requests))
+        _add(into.first_byte, enumerate(first_byte))
+        _add(into.last_byte, enumerate(last_byte))
+        failed = Counter(entry[0] % BUCKETS for entry in log if entry[3])
+        _add(into.errors, failed.items())
+        # GROUPS divides BUCKETS: a place is in the same group as its bucket.
+        first_cells = Counter([place % GROUPS * CELLS + cell(first) for place, first, _, _, _ in log])
+        last_cells = Counter([place % GROUPS * CELLS + cell(last) for place, _, last, _, _ in log])
+        _add(into.first_cells, first_cells.items())
+        _add(into.last_cells, last_cells.items())
+        self._notice([entry[0] >> POSITION_SHIFT for entry in log], into.positions)
 
     def _notice(self, positions: list[int], new: list[int]) -> None:
         """Append to ``new`` the positions that this worker sees for the first time."""
@@ -139,9 +151,7 @@ class Recorder:
         for experiment, deltas in self._sums.items():
             number = self._numbers.get(experiment, 0) + 1
             batches.append(
-                Batch(
-                    experiment=experiment, writer=self._writer, number=number, deltas=list(deltas.values())
-                )
+                Batch(experiment=experiment, writer=self._writer, number=number, deltas=list(deltas.values()))
             )
         if batches:
             self._journal.mkdir(parents=True, exist_ok=True)
@@ -163,9 +173,10 @@ class Recorder:
         return sent
 
 
-def _count(into: dict[int, int], keys: list[int]) -> None:
-    for key, number in Counter(keys).items():
-        into[key] = into.get(key, 0) + number
+def _add(into: dict[int, int], more: Iterable[tuple[int, int]]) -> None:
+    for key, number in more:
+        if number:
+            into[key] = into.get(key, 0) + number
 
 
 async def keep_flushing(recorder: Recorder, clock: Callable[[], float]) -> None:

@@ -12,9 +12,9 @@ from router.data.pool import Address, Pool, poll_readable
 from router.data.wire import (
     CONNECTION,
     CRLF,
+    DROP,
     ENCODING,
     LENGTH,
-    OWN,
     PASS,
     RESPONSE_KINDS,
     SEPARATOR,
@@ -45,6 +45,7 @@ class BackendConnection(asyncio.Protocol):
         "_head_bytes",
         "_in_head",
         "_keep",
+        "_odd",
         "_length",
         "_parser",
         "_upgrade",
@@ -71,6 +72,7 @@ class BackendConnection(asyncio.Protocol):
         self._reset()
 
     def _reset(self) -> None:
+        self._odd = False
         self._head: list[bytes] = []
         self._length: bytes | None = None
         self._chunked = False
@@ -166,7 +168,12 @@ class BackendConnection(asyncio.Protocol):
             self._head += (name, SEPARATOR, value, CRLF)
         elif kind == LENGTH:
             self._length = value
-        elif kind == ENCODING:
+        elif kind != DROP:
+            self._odd = True
+            self._special(kind, value)
+
+    def _special(self, kind: int, value: bytes) -> None:
+        if kind == ENCODING:
             self._chunked = value.lower() == b"chunked"
             if not self._chunked:
                 raise ValueError("a transfer coding other than chunked")
@@ -174,8 +181,6 @@ class BackendConnection(asyncio.Protocol):
             self._connection_tokens = (self._connection_tokens or frozenset()) | tokens(value)
         elif kind == UPGRADE:
             self._upgrade = value
-        elif kind == OWN:
-            return
 
     def on_headers_complete(self) -> None:
         exchange = self.exchange
@@ -190,7 +195,9 @@ class BackendConnection(asyncio.Protocol):
         if status < _INTERIM:
             self._interim(exchange, status, head)
             return
-        exchange.answer_head(status, head, self._length, has_body=not (exchange.head_only or status in _NO_BODY))
+        exchange.answer_head(
+            status, head, self._length, has_body=not (exchange.head_only or status in _NO_BODY)
+        )
         # What follows on_header now is a trailer, which the head no longer takes.
         self._head = []
         if exchange.head_only:
@@ -236,7 +243,10 @@ class BackendConnection(asyncio.Protocol):
         assert exchange is not None
         keep = reusable and self._keep and exchange.sent_all
         self._finished = False
-        self._reset()
+        self._length = None
+        self._chunked = False
+        if self._odd:
+            self._reset()
         if keep:
             self.pool.release(self)
         else:

@@ -25,7 +25,14 @@ LAST_CHUNK = b"0\r\n\r\n"
 OWN_PREFIX = b"x-turnout-"
 NO_TOKENS: frozenset[bytes] = frozenset()
 
-_HOP_BY_HOP = (b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer")
+_HOP_BY_HOP = (
+    b"keep-alive",
+    b"proxy-connection",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"te",
+    b"trailer",
+)
 
 REQUEST_KINDS: dict[bytes, int] = {
     **dict.fromkeys(_HOP_BY_HOP, DROP),
@@ -51,7 +58,19 @@ RESPONSE_KINDS: dict[bytes, int] = {
 }
 
 METHODS = frozenset(
-    (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"QUERY", b"SEARCH", b"REPORT")
+    (
+        b"GET",
+        b"HEAD",
+        b"POST",
+        b"PUT",
+        b"PATCH",
+        b"DELETE",
+        b"OPTIONS",
+        b"TRACE",
+        b"QUERY",
+        b"SEARCH",
+        b"REPORT",
+    )
 )
 REPEATABLE = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"QUERY"))
 

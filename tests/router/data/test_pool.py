@@ -162,8 +162,11 @@ def test_second_answer_to_one_request_reaches_nobody(
         assert (
             connection.request("GET", f"/plain?do=extra&case={case.replace('&', '-')}{gate}").body == b"mine"
         )
+        closed = len(main_backend.noted("closed"))
         main_backend.open("late")
         main_backend.wait(lambda backend, case=case: case.replace("&", "-") in backend.noted("poisoned"))
+        # What was sent may still be on its way: the router has seen it when it has closed the connection.
+        main_backend.wait(lambda backend, closed=closed: len(backend.noted("closed")) > closed)
         for _ in range(5):
             assert connection.request("POST", "/plain?do=mirror", body=b"yours").body == b"yours"
         main_backend.close("late")
