@@ -122,7 +122,7 @@ def ratios(valid: list[list[Measurement]], other: str) -> list[float]:
 def report(console: Console, contestants: list[Contestant], valid: list[list[Measurement]]) -> None:
     """The table: one line per proxy, median and quartiles over the rounds."""
     table = Table(title="CPU time per request; median \\[quartiles] over the rounds")
-    table.add_column("proxy")
+    table.add_column("proxy", no_wrap=True)
     for heading in ("CPU us", "kernel", "turnout / it", "requests/s", "p50 us", "core", "to b"):
         table.add_column(heading, justify="right", no_wrap=True)
     for contestant in contestants:
@@ -158,7 +158,7 @@ def main(
     profile: Annotated[int, typer.Option(help="Lines of Turnout's profile to print (needs py-spy).")] = 0,
 ) -> None:
     """Interleaved rounds of the same requests to every proxy that is installed."""
-    console = Console(width=100)
+    console = Console(width=110)
     if (os.cpu_count() or 1) < 2:
         raise SystemExit("two cores are needed: one for the proxy, one for backends and load")
     with contextlib.ExitStack() as stack:
