@@ -77,3 +77,10 @@ def test_weights_may_change_between_epochs() -> None:
 def test_weights_are_of_any_scale(scale: float) -> None:
     weights = [0.2 * scale, 0.3 * scale, 0.5 * scale]
     assert srm([210, 290, 500], weights).p_value == pytest.approx(srm([210, 290, 500], [2, 3, 5]).p_value)
+
+
+def test_each_epoch_spends_its_own_share_of_the_error() -> None:
+    fair, off = sequential_srm([500, 500], FIFTY), sequential_srm([60_000, 58_000], FIFTY)
+    for place, share in ((1, 2), (2, 6), (3, 12)):
+        tests = [fair] * (place - 1) + [off]
+        assert sequential_srm_over_epochs(tests).p_value == pytest.approx(off.p_value * share)

@@ -30,6 +30,13 @@ def test_intervals_leave_out_zero_exactly_when_the_adjusted_p_is_below_alpha(
         assert 0.0 < level <= alpha
 
 
+def test_what_stops_the_steps_down_holds_back_the_rest() -> None:
+    """.04 is below its own .05, but Holm stopped at .03 > .025: both intervals are drawn at .025."""
+    assert adjust([0.03, 0.04]) == (0.06, 0.06)
+    assert interval_alphas([0.03, 0.04]) == (0.025, 0.025)
+    assert interval_alphas([0.001, 0.04, 0.03]) == pytest.approx((0.05 / 3, 0.025, 0.025))
+
+
 @pytest.mark.parametrize("method", ADJUSTMENTS)
 @given(p_values=st.lists(st.floats(0.0, 1.0), max_size=12), seed=st.integers(0, 99))
 def test_adjusted_values_only_grow_and_follow_their_hypotheses(
