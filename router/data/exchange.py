@@ -10,126 +10,27 @@ from __future__ import annotations
 from binascii import hexlify
 from os import urandom
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from policies.assignment import BUCKETS, assign, place
-from router.data.answers import Refusal, render
-from router.data.pool import Address, Pool
-from router.data.wire import CRLF, LAST_CHUNK, NO_TOKENS, REPEATABLE, STATUS_LINES, status_line
+from policies.assignment import assign, place
+from router.data.answering import CLIENT_CLOSED, Answering
+from router.data.answers import Refusal
+from router.data.pool import Address
+from router.data.wire import CRLF, LAST_CHUNK, REPEATABLE
 from router.errors import TokenError
 from router.token import FORCED, UNIDENTIFIED, read_force
 
 if TYPE_CHECKING:
-    from router.data.downstream import ClientConnection
-    from router.data.snapshot import Entry, Slot, Snapshot, Trial
+    from router.data.snapshot import Trial
     from router.data.upstream import BackendConnection
 
-CLIENT_CLOSED = 499
-_FOREVER = float("inf")
 _LARGEST_HELD = 1024 * 1024
 
 
-class Exchange:
-    """One request and its answer."""
+class Exchange(Answering):
+    """One request on its way: the half of an exchange that faces the backend."""
 
-    __slots__ = (
-        "_attempts",
-        "_close_after",
-        "_cookie",
-        "_entry",
-        "_first_byte",
-        "_flags",
-        "_held",
-        "_place",
-        "_pool",
-        "_slot",
-        "_started",
-        "_status",
-        "answering",
-        "body",
-        "captured",
-        "chunk_answer",
-        "chunked",
-        "client",
-        "complete",
-        "connection",
-        "connection_tokens",
-        "deadline",
-        "expects",
-        "force",
-        "forwarded_for",
-        "fresh",
-        "head",
-        "head_only",
-        "host",
-        "keep_alive",
-        "length",
-        "local",
-        "method",
-        "modern",
-        "odd",
-        "out",
-        "over",
-        "received",
-        "refusal",
-        "request_id",
-        "sent_all",
-        "snapshot",
-        "started",
-        "target",
-        "tunnel",
-        "upgrade",
-    )
-
-    def __init__(self, client: ClientConnection, snapshot: Snapshot) -> None:
-        self.client = client
-        self.snapshot = snapshot
-        # What the client's side fills in.
-        self.method = b""
-        self.target = b""
-        self.head: list[bytes] = []
-        self.captured: dict[int, bytes] = {}
-        self.host: bytes | None = None
-        self.forwarded_for: bytes | None = None
-        self.request_id = b""
-        self.force: bytes | None = None
-        self.upgrade: bytes | None = None
-        self.connection_tokens = NO_TOKENS
-        self.refusal: Refusal | None = None
-        self.length: bytes | None = None
-        self.chunked = False
-        self.expects = False
-        self.keep_alive = True
-        self.modern = True
-        self.odd = False
-        self.head_only = False
-        self.fresh: list[bytes] = []
-        self.received = 0
-        self.complete = False
-        # What it has come to.
-        self.started = False
-        self.local = False
-        self.connection: BackendConnection | None = None
-        self.deadline: float = _FOREVER
-        self.body: list[bytes] = []
-        self.sent_all = False
-        self.answering = False
-        self.tunnel = False
-        self.over = False
-        self.out: list[bytes] = []
-        self.chunk_answer = False
-        self._entry: Entry | None = None
-        self._pool: Pool = cast(Any, None)
-        self._slot: Slot | None = None
-        self._place = 0
-        self._flags = 0
-        self._cookie = b""
-        self._attempts = 0
-        self._held = True
-        self._close_after = False
-        self._status = 0
-        self._started = 0.0
-        self._first_byte = 0.0
+    __slots__ = ()
 
     # -- from the request to a connection -----------------------------------------------------------------
 
@@ -158,7 +59,6 @@ class Exchange:
         if pool is None:
             self._answer_locally()
             return
-        plane = self.client.plane
         self._started = perf_counter()
         trial = entry.trial
         if trial is not None:
@@ -223,8 +123,9 @@ class Exchange:
         connection.turn = plane.turn
         self._attempts += 1
         pool = connection.pool
-        # The backend's time to begin its answer runs from the request's end.
-        self.deadline = plane.now + (pool.patience if self.complete else pool.timeout)
+        # The whole takes its time from here; the beginning of the answer from the request's end.
+        self.expires = plane.now + pool.timeout
+        self.deadline = plane.now + pool.patience if self.complete else self.expires
         if not self.request_id:
             self.request_id = plane.new_request_id()
         parts = [
@@ -271,7 +172,7 @@ class Exchange:
         fresh, self.fresh = self.fresh, []
         self.sent_all = self.complete
         if self.complete and not self.answering:
-            self.deadline = min(self.deadline, self.client.plane.now + connection.pool.first_byte_timeout)
+            self.deadline = min(self.expires, self.client.plane.now + connection.pool.first_byte_timeout)
         if self._held:
             self.body += fresh
             self._hold_or_let_go()
@@ -294,97 +195,6 @@ class Exchange:
             self._held = False
             self.body = []
 
-    # -- from the backend ---------------------------------------------------------------------------------
-
-    def interim(self, status: int, head: list[bytes]) -> None:
-        """A 1xx answer: passed on to a client that can read one."""
-        if self.modern:
-            self.client.write(b"".join((status_line(status), *head, CRLF)))
-
-    def switch(self, head: list[bytes], protocol: bytes) -> None:
-        """101: from here on both connections carry bytes that are none of ours."""
-        self._status = 101
-        self._first_byte = perf_counter()
-        self.answering = self.tunnel = True
-        self.deadline = _FOREVER
-        parts = [status_line(101), *head, b"connection: upgrade\r\nupgrade: ", protocol, CRLF]
-        self._add_own(parts)
-        parts.append(CRLF)
-        self.client.write(b"".join(parts))
-        self.client.open_tunnel()
-
-    def answer_head(self, status: int, head: list[bytes], length: bytes | None, *, has_body: bool) -> None:
-        """The head of the final answer; what follows it is decided here."""
-        self.answering = True
-        self._status = status
-        self._first_byte = perf_counter()
-        plane = self.client.plane
-        self.deadline = plane.now + self._pool.timeout
-        line = STATUS_LINES.get(status)
-        out = [line if line is not None else status_line(status), *head]
-        close = not (self.keep_alive and self.complete) or plane.draining
-        if length is not None:
-            if has_body or self.head_only or status == 304:
-                out += (b"content-length: ", length, CRLF)
-        elif has_body:
-            if self.modern:
-                self.chunk_answer = True
-                out.append(b"transfer-encoding: chunked\r\n")
-            else:
-                close = True
-        if close:
-            self._close_after = True
-            out.append(b"connection: close\r\n")
-        elif not self.modern:
-            out.append(b"connection: keep-alive\r\n")
-        self._add_own(out)
-        out.append(CRLF)
-        self.out = out
-        # Nothing is repeated once the answer has begun.
-        self._held = False
-        self.body = []
-
-    def _add_own(self, out: list[bytes]) -> None:
-        slot = self._slot
-        if slot is None:
-            out += (b"x-request-id: ", self.request_id, CRLF)
-            return
-        plane = self.client.plane
-        token = slot.signer.sign(self._place % BUCKETS, next(plane.decisions), int(plane.wall), self._flags)
-        out += (
-            b"x-request-id: ",
-            self.request_id,
-            b"\r\nx-turnout-token: ",
-            token,
-            CRLF,
-            slot.headers,
-            self._cookie,
-        )
-
-    def flush_answer(self) -> None:
-        """Write what has come since the last read from the backend."""
-        out = self.out
-        if out and not self.over:
-            self.out = []
-            self.client.write(b"".join(out))
-
-    def answer_end(self) -> None:
-        """The answer is complete."""
-        if self.over:
-            return
-        client = self.client
-        if self.tunnel:
-            self._end(CLIENT_CLOSED if client.gone else 101)
-            client.close()
-            return
-        out = self.out
-        if self.chunk_answer:
-            out.append(LAST_CHUNK)
-        if out:
-            client.plane.write(client.transport, b"".join(out))
-        self._end(self._status)
-        client.answered(self, close=self._close_after)
-
     # -- what goes wrong ----------------------------------------------------------------------------------
 
     def unreachable(self, address: Address, refusal: Refusal) -> None:
@@ -399,7 +209,7 @@ class Exchange:
             self.refuse(refusal)
 
     def broken(self, address: Address, refusal: Refusal, *, sent: bool, begun: bool) -> None:
-        """The connection failed under the exchange: before the request was sent, or within the answer's head."""
+        """The connection failed: maybe before the request was sent, maybe within the answer's head."""
         self.connection = None
         if self.over:
             return
@@ -431,33 +241,6 @@ class Exchange:
         else:
             self.refuse(Refusal(504, "first-byte-timeout", f"{name} did not begin its answer in time"))
 
-    def refuse(self, refusal: Refusal) -> None:
-        """Answer for the router itself."""
-        if self.over:
-            return
-        if self.connection is not None:
-            self._leave(failed=False)
-        client = self.client
-        close = not self.keep_alive or not self.complete or client.plane.draining or self.upgrade is not None
-        extra: list[bytes] = []
-        if self._slot is not None:
-            if not self.request_id:
-                self.request_id = client.plane.new_request_id()
-            self._add_own(extra)
-        answer = render(
-            refusal,
-            b"" if extra else self.request_id,
-            b"".join(extra),
-            close=close,
-            head_only=self.head_only,
-        )
-        client.write(answer)
-        if self.started:
-            self._end(refusal.status)
-        else:
-            self.over = True
-        client.answered(self, close=close)
-
     def client_lost(self) -> None:
         """The client hung up: nothing more is read from the backend for it."""
         if self.over:
@@ -469,22 +252,3 @@ class Exchange:
         if self.started and not self.local:
             self._end(CLIENT_CLOSED)
         self.over = True
-
-    # -- the end ------------------------------------------------------------------------------------------
-
-    def _leave(self, *, failed: bool) -> None:
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            connection.abandon(failed=failed)
-
-    def _end(self, status: int) -> None:
-        self.over = True
-        slot = self._slot
-        if slot is None or self._flags & FORCED:
-            return
-        now = perf_counter()
-        started = self._started
-        first_byte = int(((self._first_byte or now) - started) * 1e6)
-        slot.accumulator.add(
-            (self._place, first_byte, int((now - started) * 1e6), status >= 500, self._flags)
-        )

@@ -51,7 +51,7 @@ class Plane:
         self.decisions = count(int.from_bytes(worker, "big") << 32)
 
     def write(self, transport: asyncio.Transport, data: bytes) -> None:
-        """Send when all that has arrived has been read: peers are then woken once and not for every message."""
+        """Send when all that has arrived has been read, so that peers are woken once for many messages."""
         outbox = self._outbox
         if not outbox:
             self.call_soon(self.send_all)
@@ -62,7 +62,10 @@ class Plane:
         outbox, self._outbox = self._outbox, []
         self.turn += 1
         for transport, data in outbox:
-            transport.write(data)
+            try:
+                transport.write(data)
+            except RuntimeError:
+                continue  # it was closed in the meantime; its protocol hears of that by itself
 
     # -- the request's path -------------------------------------------------------------------------------
 

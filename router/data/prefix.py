@@ -9,6 +9,9 @@ from collections.abc import Sequence
 import msgspec
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
+# What may follow a number or a word; at anything else, or at the cut, it may go on.
+_ENDS = frozenset(" \t\n\r,]}")
 _decoder = json.JSONDecoder()
 
 
@@ -16,15 +19,17 @@ def value_at(document: bytes, steps: Sequence[str]) -> object:
     """The value that ``steps`` lead to, or None if it is not there, or not whole in this prefix.
 
     A whole document takes the quick way; a cut one is walked only as far as the value, never beyond the cut.
+    Of a name that stands twice in an object the last one counts, in a cut document the first. Any bytes may
+    come: bytes that are not UTF-8 are lone surrogates in the value, so that different ones stay different.
     """
     try:
         value: object = msgspec.json.decode(document)
-    except msgspec.DecodeError:
-        return _walk(document.decode("utf-8", "replace"), steps)
+    except (ValueError, RecursionError):
+        return _walk(document.decode("utf-8", "surrogateescape"), steps)
     for step in steps:
         if isinstance(value, dict):
             value = value.get(step)
-        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+        elif isinstance(value, list) and _INDEX.fullmatch(step) and int(step) < len(value):
             value = value[int(step)]
         else:
             return None
@@ -42,8 +47,8 @@ def _walk(text: str, steps: Sequence[str]) -> object:
         value, end = _decoder.raw_decode(text, at)
     except (ValueError, IndexError, RecursionError):
         return None
-    # A number that touches the cut may go on behind it.
-    return None if end == len(text) and not isinstance(value, str | list | dict) else value
+    ended = isinstance(value, str | list | dict) or (end < len(text) and text[end] in _ENDS)
+    return value if ended else None
 
 
 def _enter(text: str, at: int, step: str) -> int | None:

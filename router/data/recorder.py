@@ -22,7 +22,6 @@ from router.store.layout import GROUPS
 from router.store.records import Batch, Delta
 from router.token import UNIDENTIFIED
 
-GROUPS = 32
 INTERVAL = 0.2
 
 Send = Callable[[Batch], Awaitable[bool]]
@@ -155,7 +154,10 @@ class Recorder:
             )
         if batches:
             self._journal.mkdir(parents=True, exist_ok=True)
-            (self._journal / f"{self._writer}.json").write_bytes(msgspec.json.encode(batches))
+            # Whole or not there: another worker may be looking for journals just now.
+            unfinished = self._journal / f"{self._writer}.unfinished"
+            unfinished.write_bytes(msgspec.json.encode(batches))
+            unfinished.replace(self._journal / f"{self._writer}.json")
         return len(batches)
 
     async def replay(self) -> int:

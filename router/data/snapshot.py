@@ -64,11 +64,15 @@ class Snapshot:
     limits: Limits
     kinds: dict[bytes, int]
     prefixes: Mapping[bytes, Entry]
-    # What arrives in one piece and within these cannot break a limit, so that the limits need not be looked at.
+    # What arrives in one piece and within these cannot break a limit, which then need not be looked at.
     plain_bytes: int
     plain_head: int
     plain_digits: int
     remembered: dict[bytes, Entry | None] = field(default_factory=dict)
+    longest: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "longest", max(map(len, self.prefixes), default=0))
 
     def entry(self, path: bytes) -> Entry | None:
         """The route with the longest prefix of ``path`` that ends at its end, at ``/`` or at ``:``."""
@@ -82,12 +86,20 @@ class Snapshot:
 
     def _search(self, path: bytes) -> Entry | None:
         end = len(path)
+        if end > self.longest:
+            # What is longer than all prefixes is none of them: a path of slashes alone costs no more.
+            end = _boundary(path, self.longest + 1)
         while end > 0:
             entry = self.prefixes.get(path[:end])
             if entry is not None:
                 return entry
-            end = max(path.rfind(b"/", 0, end), path.rfind(b":", 0, end))
+            end = _boundary(path, end)
         return self.prefixes.get(b"")
+
+
+def _boundary(path: bytes, end: int) -> int:
+    """Where the last ``/`` or ``:`` before ``end`` stands; -1 where there is none."""
+    return max(path.rfind(b"/", 0, end), path.rfind(b":", 0, end))
 
 
 def build(

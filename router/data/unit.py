@@ -69,7 +69,7 @@ def _reader(source: UnitSource, kinds: dict[bytes, int], json_prefix: int) -> Ex
 def _from_header(kind: int) -> Extractor:
     def read(request: Readable) -> bytes | None:
         value = request.captured.get(kind)
-        return value.strip()[:LONGEST_UNIT] if value else None
+        return value.strip()[:LONGEST_UNIT] or None if value else None
 
     return read
 
@@ -89,7 +89,7 @@ def _from_query(name: bytes) -> Extractor:
     def read(request: Readable) -> bytes | None:
         for pair in request.target.partition(b"?")[2].split(b"&"):
             key, _, value = pair.partition(b"=")
-            if key == name or unquote_to_bytes(key) == name:
+            if key == name or unquote_to_bytes(key.replace(b"+", b" ")) == name:
                 return unquote_to_bytes(value.replace(b"+", b" "))[:LONGEST_UNIT] or None
         return None
 
@@ -102,9 +102,9 @@ def _from_json(pointer: str, prefix: int) -> Extractor:
     def read(request: Readable) -> bytes | None:
         value = value_at(b"".join(request.body)[:prefix], steps)
         if isinstance(value, str):
-            return value.encode()[:LONGEST_UNIT] or None
+            return value.encode("utf-8", "surrogatepass")[:LONGEST_UNIT] or None
         if isinstance(value, int) and not isinstance(value, bool):
-            return str(value).encode()
+            return str(value).encode()[:LONGEST_UNIT]
         return None
 
     return read

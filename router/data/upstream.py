@@ -45,8 +45,8 @@ class BackendConnection(asyncio.Protocol):
         "_head_bytes",
         "_in_head",
         "_keep",
-        "_odd",
         "_length",
+        "_odd",
         "_parser",
         "_upgrade",
         "address",
@@ -93,7 +93,7 @@ class BackendConnection(asyncio.Protocol):
             exchange.client.write(data)
             return
         if self.turn == exchange.client.plane.turn:
-            # The request has not even been sent: this answers nothing, and the connection is not to be trusted.
+            # The request has not even been sent: this answers nothing, and nothing here can be trusted.
             self._lose(exchange, f"{self.pool.name} answered before it was asked", sent=False)
             return
         try:

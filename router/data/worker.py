@@ -87,7 +87,7 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
 
 
 def _stop_when_broken(host: Host, task: asyncio.Future[None]) -> None:
-    """A background task that fails would leave a worker that looks alive: it ends instead, and is replaced."""
+    """A background task that fails would leave a worker that only looks alive: it ends, and is replaced."""
     if not task.cancelled() and task.exception() is not None:
         log.error("a background task failed; the worker ends", exc_info=task.exception())
         host.should_exit = True

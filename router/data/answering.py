@@ -1,0 +1,158 @@
+"""How does a request get its answer: from a backend's bytes, or from the router itself?"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from policies.assignment import BUCKETS
+from router.data.answers import Refusal, render
+from router.data.request import FOREVER, Request
+from router.data.wire import CRLF, LAST_CHUNK, STATUS_LINES, status_line
+from router.token import FORCED
+
+CLIENT_CLOSED = 499
+
+
+class Answering(Request):
+    """The half of an exchange that faces the client."""
+
+    __slots__ = ()
+
+    # -- from the backend ---------------------------------------------------------------------------------
+
+    def interim(self, status: int, head: list[bytes]) -> None:
+        """A 1xx answer: passed on to a client that can read one."""
+        if self.modern:
+            self.client.write(b"".join((status_line(status), *head, CRLF)))
+
+    def switch(self, head: list[bytes], protocol: bytes) -> None:
+        """101: from here on both connections carry bytes that are none of ours."""
+        self._status = 101
+        self._first_byte = perf_counter()
+        self.answering = self.tunnel = True
+        self.deadline = FOREVER
+        parts = [status_line(101), *head, b"connection: upgrade\r\nupgrade: ", protocol, CRLF]
+        self._add_own(parts)
+        parts.append(CRLF)
+        self.client.write(b"".join(parts))
+        self.client.open_tunnel()
+
+    def answer_head(self, status: int, head: list[bytes], length: bytes | None, *, has_body: bool) -> None:
+        """The head of the final answer; what follows it is decided here."""
+        self.answering = True
+        self._status = status
+        self._first_byte = perf_counter()
+        plane = self.client.plane
+        self.deadline = self.expires
+        line = STATUS_LINES.get(status)
+        out = [line if line is not None else status_line(status), *head]
+        close = not (self.keep_alive and self.complete) or plane.draining
+        if length is not None:
+            if has_body or self.head_only or status == 304:
+                out += (b"content-length: ", length, CRLF)
+        elif has_body:
+            if self.modern:
+                self.chunk_answer = True
+                out.append(b"transfer-encoding: chunked\r\n")
+            else:
+                close = True
+        if close:
+            self._close_after = True
+            out.append(b"connection: close\r\n")
+        elif not self.modern:
+            out.append(b"connection: keep-alive\r\n")
+        self._add_own(out)
+        out.append(CRLF)
+        self.out = out
+        # Nothing is repeated once the answer has begun.
+        self._held = False
+        self.body = []
+
+    def _add_own(self, out: list[bytes]) -> None:
+        slot = self._slot
+        if slot is None:
+            out += (b"x-request-id: ", self.request_id, CRLF)
+            return
+        plane = self.client.plane
+        token = slot.signer.sign(self._place % BUCKETS, next(plane.decisions), int(plane.wall), self._flags)
+        out += (
+            b"x-request-id: ",
+            self.request_id,
+            b"\r\nx-turnout-token: ",
+            token,
+            CRLF,
+            slot.headers,
+            self._cookie,
+        )
+
+    def flush_answer(self) -> None:
+        """Write what has come since the last read from the backend."""
+        out = self.out
+        if out and not self.over:
+            self.out = []
+            self.client.write(b"".join(out))
+
+    def answer_end(self) -> None:
+        """The answer is complete."""
+        if self.over:
+            return
+        client = self.client
+        if self.tunnel:
+            self._end(CLIENT_CLOSED if client.gone else 101)
+            client.close()
+            return
+        out = self.out
+        if self.chunk_answer:
+            out.append(LAST_CHUNK)
+        if out:
+            client.plane.write(client.transport, b"".join(out))
+        self._end(self._status)
+        client.answered(self, close=self._close_after)
+
+    # -- from the router itself ----------------------------------------------------------------------------
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer for the router itself."""
+        if self.over:
+            return
+        if self.connection is not None:
+            self._leave(failed=False)
+        client = self.client
+        close = not self.keep_alive or not self.complete or client.plane.draining or self.upgrade is not None
+        extra: list[bytes] = []
+        if self._slot is not None:
+            if not self.request_id:
+                self.request_id = client.plane.new_request_id()
+            self._add_own(extra)
+        answer = render(
+            refusal,
+            b"" if extra else self.request_id,
+            b"".join(extra),
+            close=close,
+            head_only=self.head_only,
+        )
+        client.write(answer)
+        if self.started:
+            self._end(refusal.status)
+        else:
+            self.over = True
+        client.answered(self, close=close)
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    def _leave(self, *, failed: bool) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.abandon(failed=failed)
+
+    def _end(self, status: int) -> None:
+        self.over = True
+        slot = self._slot
+        if slot is None or self._flags & FORCED:
+            return
+        now = perf_counter()
+        started = self._started
+        first_byte = int(((self._first_byte or now) - started) * 1e6)
+        slot.accumulator.add(
+            (self._place, first_byte, int((now - started) * 1e6), status >= 500, self._flags)
+        )

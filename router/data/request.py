@@ -1,0 +1,121 @@
+"""What is known of one request, and of its answer so far?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from router.data.answers import Refusal
+from router.data.pool import Pool
+from router.data.wire import NO_TOKENS
+
+if TYPE_CHECKING:
+    from router.data.downstream import ClientConnection
+    from router.data.snapshot import Entry, Slot, Snapshot
+    from router.data.upstream import BackendConnection
+
+FOREVER = float("inf")
+
+
+class Request:
+    """The state of one request: filled in by the client's side, carried on by the exchange that it is."""
+
+    __slots__ = (
+        "_attempts",
+        "_close_after",
+        "_cookie",
+        "_entry",
+        "_first_byte",
+        "_flags",
+        "_held",
+        "_place",
+        "_pool",
+        "_slot",
+        "_started",
+        "_status",
+        "answering",
+        "body",
+        "captured",
+        "chunk_answer",
+        "chunked",
+        "client",
+        "complete",
+        "connection",
+        "connection_tokens",
+        "deadline",
+        "expects",
+        "expires",
+        "force",
+        "forwarded_for",
+        "fresh",
+        "head",
+        "head_only",
+        "host",
+        "keep_alive",
+        "length",
+        "local",
+        "method",
+        "modern",
+        "odd",
+        "out",
+        "over",
+        "received",
+        "refusal",
+        "request_id",
+        "sent_all",
+        "snapshot",
+        "started",
+        "target",
+        "tunnel",
+        "upgrade",
+    )
+
+    def __init__(self, client: ClientConnection, snapshot: Snapshot) -> None:
+        self.client = client
+        self.snapshot = snapshot
+        # What the client's side fills in.
+        self.method = b""
+        self.target = b""
+        self.head: list[bytes] = []
+        self.captured: dict[int, bytes] = {}
+        self.host: bytes | None = None
+        self.forwarded_for: bytes | None = None
+        self.request_id = b""
+        self.force: bytes | None = None
+        self.upgrade: bytes | None = None
+        self.connection_tokens = NO_TOKENS
+        self.refusal: Refusal | None = None
+        self.length: bytes | None = None
+        self.chunked = False
+        self.expects = False
+        self.keep_alive = True
+        self.modern = True
+        self.odd = False
+        self.head_only = False
+        self.fresh: list[bytes] = []
+        self.received = 0
+        self.complete = False
+        # What it has come to.
+        self.started = False
+        self.local = False
+        self.connection: BackendConnection | None = None
+        self.deadline: float = FOREVER
+        self.expires: float = FOREVER
+        self.body: list[bytes] = []
+        self.sent_all = False
+        self.answering = False
+        self.tunnel = False
+        self.over = False
+        self.out: list[bytes] = []
+        self.chunk_answer = False
+        self._entry: Entry | None = None
+        self._pool: Pool = cast(Any, None)
+        self._slot: Slot | None = None
+        self._place = 0
+        self._flags = 0
+        self._cookie = b""
+        self._attempts = 0
+        self._held = True
+        self._close_after = False
+        self._status = 0
+        self._started = 0.0
+        self._first_byte = 0.0
