@@ -69,10 +69,13 @@ class Signer:
 def read_token(text: str, key: bytes) -> Token:
     """The decision that a token names; `TokenError` unless this key signed it."""
     try:
-        encoded = text.encode("ascii").translate(_STANDARD)
-        raw = a2b_base64(encoded + b"=" * (-len(encoded) % 4), strict_mode=True)
+        encoded = text.encode("ascii")
+        raw = a2b_base64(encoded.translate(_STANDARD), strict_mode=True)
     except (UnicodeEncodeError, Base64Error, ValueError):
         raise TokenError("the token is not one of this service: it is not base64url text") from None
+    # One decision has one text: decoding alone would let the other alphabet's signs and padding pass.
+    if b2a_base64(raw, newline=False).translate(_URLSAFE) != encoded:
+        raise TokenError("the token is not one of this service: it was written in another way")
     if len(raw) < _FIELDS.size + _SIGNATURE:
         raise TokenError("the token is not one of this service: it is too short")
 
@@ -105,8 +108,9 @@ def sign_force(key: bytes, experiment: str, variant: str, expires: int) -> str:
 def read_force(text: str, key: bytes, now: float) -> tuple[str, str]:
     """Experiment and variant that a force header names; `TokenError` unless signed and in time."""
     claim, _, signature = text.rpartition(".")
-    expected = blake2s(claim.encode(), key=key, digest_size=_SIGNATURE, person=b"force").hexdigest()
-    if not compare_digest(expected.encode(), signature.encode()):
+    signed = claim.encode("utf-8", "surrogatepass")
+    expected = blake2s(signed, key=key, digest_size=_SIGNATURE, person=b"force").hexdigest()
+    if not compare_digest(expected.encode(), signature.encode("utf-8", "surrogatepass")):
         raise TokenError("the force header's signature does not verify")
     experiment, variant, expires = claim.split(".")
     if int(expires) < now:
