@@ -1,0 +1,119 @@
+"""How does a test look into a worker's data plane? It runs in the test's own loop, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uvicorn.server import ServerState
+
+from router.config_file import read_settings
+from router.data.downstream import ClientConnection
+from router.data.plane import Plane
+from router.data.recorder import Recorder
+from router.epochs import advance
+from router.errors import StoreUnavailable
+from router.settings import Settings
+from router.state import State
+from router.store.records import Batch
+
+KEY = b"k" * 32
+
+
+def state_of(data: dict[str, Any], previous: State | None = None) -> State:
+    """The state that these settings lead to."""
+    settings: Settings = read_settings(data)
+    return advance(previous, settings, 1_700_000_000.0, key=KEY)
+
+
+async def nobody(batch: Batch) -> bool:
+    """A store that is away."""
+    raise StoreUnavailable("nobody is there")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A plane that listens, its port, and what the event loop could not hand to anybody."""
+
+    plane: Plane
+    port: int
+    faults: list[dict[str, Any]]
+
+    def pool(self, name: str) -> Any:
+        """The pool of a backend, as the present snapshot's requests use it."""
+        return self.plane._pools[name]
+
+    async def connect(self) -> Client:
+        """A new client connection."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24)
+        return Client(reader, writer)
+
+
+class Client:
+    """One client connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def send(self, method: str, target: str, *headers: str, body: bytes = b"") -> None:
+        """Send one request."""
+        lines = [f"{method} {target} HTTP/1.1", "Host: models.example", *headers]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        self.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+    async def answer(self, seconds: float = 10) -> tuple[int, dict[str, str], bytes]:
+        """The next answer with a length: its status, headers and body."""
+        async with asyncio.timeout(seconds):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            pairs = (line.partition(": ") for line in head[1:-2])
+            headers = {name.lower(): value for name, _, value in pairs}
+            body = await self.reader.readexactly(int(headers.get("content-length", "0")))
+        return int(head[0].split(" ")[1]), headers, body
+
+    async def request(self, target: str, *headers: str) -> tuple[int, dict[str, str], bytes]:
+        """Send a GET and read its answer."""
+        self.send("GET", target, *headers)
+        return await self.answer()
+
+    def close(self) -> None:
+        """Hang up."""
+        self.writer.close()
+
+
+@contextlib.asynccontextmanager
+async def running(state: State, folder: Path) -> AsyncIterator[Running]:
+    """A plane in force of this state, swept as a worker sweeps it."""
+    loop = asyncio.get_running_loop()
+    faults: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    plane = Plane(Recorder("writer", nobody, folder / "journal"))
+    plane.adopt(state)
+    shared = ServerState()
+    server = await loop.create_server(
+        lambda: ClientConnection(plane, server_state=shared), "127.0.0.1", 0, backlog=1024
+    )
+    sweep = asyncio.ensure_future(plane.keep_sweeping())
+    try:
+        yield Running(plane, server.sockets[0].getsockname()[1], faults)
+    finally:
+        sweep.cancel()
+        server.close()
+        for client in list(plane.clients):
+            client.transport.abort()
+        for pool in plane._pools.values():
+            pool.retire()
+        await eventually(lambda: not plane.clients and not any(a.open for p in plane._pools.values() for a in p.addresses))
+        loop.set_exception_handler(None)
+
+
+async def eventually(condition: Callable[[], Any], seconds: float = 10) -> None:
+    """Until the condition holds; an AssertionError when it does not come."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
