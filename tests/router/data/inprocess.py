@@ -37,11 +37,12 @@ async def nobody(batch: Batch) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A plane that listens, its port, and what the event loop could not hand to anybody."""
+    """A plane that listens, its port, its clients, and what the event loop could not hand to anybody."""
 
     plane: Plane
     port: int
     faults: list[dict[str, Any]]
+    clients: list[Client]
 
     def pool(self, name: str) -> Any:
         """The pool of a backend, as the present snapshot's requests use it."""
@@ -50,7 +51,9 @@ class Running:
     async def connect(self) -> Client:
         """A new client connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24)
-        return Client(reader, writer)
+        client = Client(reader, writer)
+        self.clients.append(client)
+        return client
 
 
 class Client:
@@ -99,16 +102,23 @@ async def running(state: State, folder: Path) -> AsyncIterator[Running]:
         lambda: ClientConnection(plane, server_state=shared), "127.0.0.1", 0, backlog=1024
     )
     sweep = asyncio.ensure_future(plane.keep_sweeping())
+    clients: list[Client] = []
     try:
-        yield Running(plane, server.sockets[0].getsockname()[1], faults)
+        yield Running(plane, server.sockets[0].getsockname()[1], faults, clients)
     finally:
         sweep.cancel()
         server.close()
+        for ours in clients:
+            ours.close()
+            with contextlib.suppress(OSError):
+                await ours.writer.wait_closed()
         for client in list(plane.clients):
             client.transport.abort()
-        for pool in plane._pools.values():
+        pools = list(plane._pools.values())
+        for pool in pools:
             pool.retire()
-        await eventually(lambda: not plane.clients and not any(a.open for p in plane._pools.values() for a in p.addresses))
+        await eventually(lambda: not plane.clients)
+        await eventually(lambda: not any(address.open for pool in pools for address in pool.addresses))
         loop.set_exception_handler(None)
 
 
