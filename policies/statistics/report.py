@@ -12,7 +12,7 @@ from policies.metric import MetricSpec
 from policies.statistics.evidence import ExperimentEvidence
 from policies.statistics.reporting.document import to_json
 from policies.statistics.reporting.effects import Analysis
-from policies.statistics.reporting.health import SRM_ALARM, checks, worst
+from policies.statistics.reporting.health import SRM_ALARM, checks, rate_checks, worst
 from policies.statistics.reporting.result import Check, Effect, Report, VariantReport
 from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import Traffic, measure
@@ -37,21 +37,19 @@ def report(
     that is not recorded, or evidence of different bucket counts.
     """
     traffic = Traffic.of(evidence)
-    measured = measure(traffic, metrics)
-
-    found = checks(traffic, measured, settings)
-    health = worst(found)
-    analysis = Analysis(traffic, measured, settings)
-    effects = analysis.effects(SRM_ALARM if health == "alarm" else None)
+    found = checks(traffic, settings)
+    held = SRM_ALARM if worst(found) == "alarm" else None
+    analysis = Analysis(traffic, measure(traffic, metrics), settings, held)
+    found = (*found, *rate_checks(analysis.rates, settings))
 
     weights = traffic.weights[-1] if evidence.epochs else []
-    requests = float(traffic.requests.sum())
+    requests = float(traffic.routed.sum())
     return Report(
         experiment=evidence.experiment,
         control=evidence.control,
         computed_at=now,
         settings=settings,
-        health=health,
+        health=worst(found),
         checks=found,
         immature_share=float(traffic.immature.sum()) / requests if requests else 0.0,
         variants=tuple(
@@ -60,11 +58,11 @@ def report(
                 control=v == 0,
                 weight=float(weights[v]) if len(weights) else 0.0,
                 units=float(traffic.units[:, v].sum()),
-                requests=int(traffic.requests[:, v].sum()),
+                requests=int(traffic.routed[:, v].sum()),
                 immature_share=traffic.immature_share(v),
                 metrics=analysis.means(v),
             )
             for v, name in enumerate(traffic.variants)
         ),
-        effects=effects,
+        effects=analysis.effects(),
     )

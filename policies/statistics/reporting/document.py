@@ -18,8 +18,11 @@ VERSION: Final = 1
 def to_json(report: Report) -> dict[str, Any]:
     """The report as what ``json.dumps`` takes, without NaN or infinity; ``version`` names the schema's.
 
-    >>> to_json  # doctest: +ELLIPSIS
-    <function to_json at ...>
+    >>> from policies.statistics.evidence import ExperimentEvidence
+    >>> from policies.statistics.report import AnalysisSettings, report
+    >>> empty = report(ExperimentEvidence("checkout", "a", ()), [], AnalysisSettings(), now=0.0)
+    >>> to_json(empty)["version"], to_json(empty)["health"], to_json(empty)["effects"]
+    (1, 'ok', [])
     """
     return {"version": VERSION, **_plain(report)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 from math import inf, sqrt
 
@@ -10,71 +10,77 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.metric import MetricSpec
+from policies.statistics.health.outcome_rate import outcome_rate_by_bucket
 from policies.statistics.reporting.compare import Comparer, Difference
 from policies.statistics.reporting.judge import Candidate, judged
 from policies.statistics.reporting.latency import Latency, QuantileDifference
 from policies.statistics.reporting.result import Effect, MetricMean, Shown
 from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import LATENCIES, QUANTILES, Measured, Traffic
-from policies.statistics.result import NotEstimable
+from policies.statistics.result import NotEstimable, Test
 
 
 class Analysis:
-    """One pass over the evidence: a comparer for each metric, the histograms of each latency."""
+    """One pass over the evidence: what each metric, then each latency, says of every variant.
 
-    def __init__(self, traffic: Traffic, metrics: Sequence[Measured], settings: AnalysisSettings) -> None:
-        self._traffic, self._settings = traffic, settings
-        self._comparers = [(metric, Comparer(traffic, metric, settings)) for metric in metrics]
+    ``held`` is why no decision may be taken at all, None when decisions are free.
+    """
+
+    def __init__(
+        self, traffic: Traffic, metrics: Iterable[Measured], settings: AnalysisSettings, held: str | None
+    ) -> None:
+        self._traffic, self._settings, self._held = traffic, settings, held
         self._latencies = {name: Latency(traffic, name) for name in LATENCIES}
+        self._found: dict[str, list[Effect | Candidate]] = {"declared": [], "operational": []}
+        self._means: list[list[MetricMean]] = [[] for _ in traffic.variants]
+        self.rates: list[tuple[str, Test | NotEstimable]] = []
+        for metric in metrics:
+            self._add(metric)
+        self._found["operational"] += self._of_quantiles()
 
-    def effects(self, held: str | None) -> tuple[Effect, ...]:
-        """All effects, declared metrics first; each family is adjusted and decided together.
-
-        ``held`` is why no decision may be taken at all, None when decisions are free.
-        """
-        found: dict[str, list[Effect | Candidate]] = {"declared": [], "operational": []}
-        for metric, comparer in self._comparers:
-            found[metric.family] += [
-                self._of_mean(metric, comparer, variant, held)
-                for variant in range(1, len(self._traffic.variants))
-            ]
-        found["operational"] += self._of_quantiles(held)
+    def effects(self) -> tuple[Effect, ...]:
+        """All effects, declared metrics first; each family is adjusted and decided together."""
         effects: list[Effect] = []
-        for family in found.values():
+        for family in self._found.values():
             decided = iter(judged([c for c in family if isinstance(c, Candidate)], self._settings))
             effects += [next(decided) if isinstance(each, Candidate) else each for each in family]
         return tuple(effects)
 
     def means(self, variant: int) -> tuple[MetricMean, ...]:
         """A variant's own numbers: each metric's mean, then the latencies' quantiles."""
-        rows = []
-        for metric, comparer in self._comparers:
-            count, mean = float(metric.panel.total[:, variant].sum()), comparer.mean(variant)
-            value, error = (None, None) if mean is None else (mean.value, sqrt(mean.variance))
-            rows.append(MetricMean(metric.spec.name, count, value, error))
-        count = float(self._traffic.requests[:, variant].sum())
+        rows = list(self._means[variant])
+        count = float(self._traffic.routed[:, variant].sum())
         for name, latency in self._latencies.items():
             for label, q in QUANTILES.items():
                 found = latency.of(variant, q, self._settings.alpha)
-                bounds = (
-                    (None,) * 3
-                    if isinstance(found, NotEstimable)
-                    else (found.estimate, found.low, found.high)
-                )
-                rows.append(MetricMean(f"{name}_{label}", count, bounds[0], None, bounds[1], bounds[2]))
+                if isinstance(found, NotEstimable):
+                    rows.append(MetricMean(f"{name}_{label}", count, None))
+                else:
+                    bounds = found.estimate, None, found.low, found.high
+                    rows.append(MetricMean(f"{name}_{label}", count, *bounds))
         return tuple(rows)
 
-    def _of_mean(
-        self, metric: Measured, comparer: Comparer, variant: int, held: str | None
-    ) -> Effect | Candidate:
+    def _add(self, metric: Measured) -> None:
+        comparer = Comparer(self._traffic, metric, self._settings)
+        for v in range(len(self._traffic.variants)):
+            if v > 0:
+                self._found[metric.family].append(self._of_mean(metric, comparer, v))
+            count, mean = float(metric.panel.total[:, v].sum()), comparer.mean(v)
+            value, error = (None, None) if mean is None else (mean.value, sqrt(mean.variance))
+            self._means[v].append(MetricMean(metric.spec.name, count, value, error))
+        if metric.counted is not None:
+            test = outcome_rate_by_bucket(metric.counted, self._traffic.requests)
+            self.rates.append((metric.spec.name, test))
+
+    def _of_mean(self, metric: Measured, comparer: Comparer, variant: int) -> Effect | Candidate:
         spec, name, settings = metric.spec, self._traffic.variants[variant], self._settings
         found = comparer.difference(variant)
         if isinstance(found, NotEstimable):
-            return self._unknown(spec.name, name, metric.family, found, held)
-        reason, slack = held, 0.0
+            return self._unknown(spec.name, name, metric.family, found)
+        reason, slack = self._held, 0.0
         if metric.family == "declared":
             late, slack = self._immaturity(metric, found, variant)
-            reason = held or late
+            reason = self._held or late
         epochs, heterogeneity = comparer.by_epoch(variant)
         effect = Effect(
             metric=spec.name,
@@ -102,20 +108,18 @@ class Analysis:
         )
         return Candidate(spec, effect, partial(found.always_valid, settings), reason)
 
-    def _of_quantiles(self, held: str | None) -> Iterator[Effect | Candidate]:
+    def _of_quantiles(self) -> Iterator[Effect | Candidate]:
         for latency_name, latency in self._latencies.items():
             for label in QUANTILES:
                 for v, name in enumerate(self._traffic.variants[1:], start=1):
                     spec = MetricSpec(f"{latency_name}_{label}", "mean", "decrease", "request")
                     found = latency.difference(v, label, self._settings)
                     if isinstance(found, NotEstimable):
-                        yield self._unknown(spec.name, name, "operational", found, held)
+                        yield self._unknown(spec.name, name, "operational", found)
                     else:
-                        yield self._quantile(spec, name, found, held)
+                        yield self._quantile(spec, name, found)
 
-    def _quantile(
-        self, spec: MetricSpec, name: str, found: QuantileDifference, held: str | None
-    ) -> Candidate:
+    def _quantile(self, spec: MetricSpec, name: str, found: QuantileDifference) -> Candidate:
         settings = self._settings
         effect = Effect(
             metric=spec.name,
@@ -133,17 +137,15 @@ class Analysis:
             fixed=found.one_look,
             epochs_left_out=self._left_out(found.kept),
         )
-        return Candidate(spec, effect, partial(found.always_valid, settings), held)
+        return Candidate(spec, effect, partial(found.always_valid, settings), self._held)
 
-    def _unknown(
-        self, metric: str, variant: str, family: str, found: NotEstimable, held: str | None
-    ) -> Effect:
+    def _unknown(self, metric: str, variant: str, family: str, found: NotEstimable) -> Effect:
         return Effect(
             metric=metric,
             variant=variant,
             family="declared" if family == "declared" else "operational",
             decision="not enough data",
-            reason=held or found.reason,
+            reason=self._held or found.reason,
             units=0.0,
             units_needed=None,
         )
@@ -157,7 +159,7 @@ class Analysis:
         """
         traffic, slack = self._traffic, 0.0
         for v, mean in ((0, found.a), (variant, found.b)):
-            requests = float(traffic.requests[found.kept, v].sum())
+            requests = float(traffic.routed[found.kept, v].sum())
             late = float(traffic.immature[found.kept, v].sum()) / requests if requests else 0.0
             if late > self._settings.max_immature_share:
                 return f"{late:.0%} of the requests of {traffic.variants[v]} are not mature yet", 0.0

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from policies.statistics.health.outcome_rate import outcome_rate_by_bucket
 from policies.statistics.health.sequential_srm import sequential_srm, sequential_srm_over_epochs
 from policies.statistics.health.srm import srm, srm_over_epochs
 from policies.statistics.multiplicity.adjusted import bonferroni
 from policies.statistics.reporting.result import Check, Status
 from policies.statistics.reporting.settings import AnalysisSettings
-from policies.statistics.reporting.traffic import Measured, Traffic
+from policies.statistics.reporting.traffic import Traffic
 from policies.statistics.result import NotEstimable, Test
 
 SRM_ALARM: Final = "sample ratio mismatch: units were lost or moved, no effect can be trusted"
 _RANK: Final[dict[Status, int]] = {"ok": 0, "warning": 1, "alarm": 2}
 
 
-def checks(traffic: Traffic, metrics: Sequence[Measured], settings: AnalysisSettings) -> tuple[Check, ...]:
-    """All checks, in the order in which they should be read."""
-    return (*_sample_ratio(traffic, settings), *_strays(traffic), _maturity(traffic, settings),
-            *_outcome_rates(traffic, metrics, settings))  # fmt: skip
+def checks(traffic: Traffic, settings: AnalysisSettings) -> tuple[Check, ...]:
+    """The checks of the traffic itself, in the order in which they should be read."""
+    return (*_sample_ratio(traffic, settings), *_strays(traffic), _maturity(traffic, settings))
 
 
 def worst(found: Sequence[Check]) -> Status:
@@ -80,16 +78,14 @@ def _maturity(traffic: Traffic, settings: AnalysisSettings) -> Check:
     return Check("maturity", "warning" if late else "ok", message)
 
 
-def _outcome_rates(
-    traffic: Traffic, metrics: Sequence[Measured], settings: AnalysisSettings
+def rate_checks(
+    tests: Sequence[tuple[str, Test | NotEstimable]], settings: AnalysisSettings
 ) -> Iterator[Check]:
-    """One test a metric of outcomes; per-request metrics have theirs in the effect itself."""
-    named = [m for m in metrics if m.counted is not None]
-    tests = [outcome_rate_by_bucket(m.counted, traffic.requests) for m in named if m.counted is not None]
-    judged = [test for test in tests if isinstance(test, Test) and test.p_value is not None]
+    """The outcome rate tests, (metric's name, test) each; a metric per request has its rate in its effect."""
+    judged = [test for _, test in tests if isinstance(test, Test) and test.p_value is not None]
     adjusted = iter(bonferroni([test.p_value for test in judged if test.p_value is not None]))
-    for metric, test in zip(named, tests, strict=True):
-        name = f"outcome_rate:{metric.spec.name}"
+    for metric, test in tests:
+        name = f"outcome_rate:{metric}"
         if isinstance(test, NotEstimable):
             yield Check(name, "ok", test.reason)
             continue

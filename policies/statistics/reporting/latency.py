@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.latency_cells import CELLS
 from policies.statistics.always_valid import asymptotic
 from policies.statistics.kernel import critical, studentised
 from policies.statistics.quantile.clustered import clustered_quantile, clustered_quantile_difference
@@ -66,8 +67,14 @@ class Latency:
     def __init__(self, traffic: Traffic, name: str) -> None:
         self._traffic, self._name = traffic, name
         self._size = np.zeros(traffic.units.shape)
+        used = np.zeros(CELLS, np.int64)
         for e, v, each in traffic.found():
-            self._size[e, v] = getattr(each, f"{name}_histogram").sum()
+            cells = getattr(each, f"{name}_histogram").sum(axis=0)
+            self._size[e, v] = cells.sum()
+            used += cells
+        # Latencies of one service fill few of the cells: the rest need not be added up.
+        filled = np.flatnonzero(used)
+        self._used = slice(int(filled[0]), int(filled[-1]) + 1) if filled.size else slice(0, 0)
         self._standardised: dict[tuple[int, bytes], Floats] = {}
 
     def standardised(self, variant: int, kept: NDArray[np.bool_]) -> Floats:
@@ -79,10 +86,10 @@ class Latency:
             factors = weights / sizes / float((weights**2 / sizes).sum())
             epochs = [self._traffic.evidence.epochs[e] for e in np.flatnonzero(kept)]
             name, attribute = self._traffic.variants[variant], f"{self._name}_histogram"
-            total = getattr(epochs[0].variants[name], attribute) * factors[0]
-            scaled = np.empty_like(total)
-            for factor, epoch in zip(factors[1:].tolist(), epochs[1:], strict=True):
-                total += np.multiply(getattr(epoch.variants[name], attribute), factor, out=scaled)
+            cells = [getattr(epoch.variants[name], attribute) for epoch in epochs]
+            total = np.zeros(cells[0].shape)
+            for factor, each in zip(factors.tolist(), cells, strict=True):
+                total[:, self._used] += each[:, self._used] * factor
             self._standardised[key] = total
         return self._standardised[key]
 

@@ -32,7 +32,8 @@ RESERVED: Final = frozenset(spec.name for spec in OPERATIONAL) | {
 class Traffic:
     """Evidence as arrays over (E epochs, V variants): control is variant 0.
 
-    ``units``, ``units_variance``, ``immature``, ``weights`` are (E, V); ``requests`` (E, V, B).
+    ``units``, ``units_variance``, ``immature``, ``weights`` and ``routed`` (requests in all) are (E, V);
+    ``requests`` is (E, V, B).
     """
 
     evidence: ExperimentEvidence
@@ -41,6 +42,7 @@ class Traffic:
     units_variance: Floats
     immature: Floats
     weights: Floats
+    routed: Floats
     requests: Floats
 
     @staticmethod
@@ -51,14 +53,15 @@ class Traffic:
         sizes = {each.requests.size for epoch in evidence.epochs for each in epoch.variants.values()}
         if len(sizes) > 1:
             raise ValueError(f"all evidence must have the same number of buckets, got {sorted(sizes)}")
-        units, variance, immature, weights = (np.zeros(shape) for _ in range(4))
+        units, variance, immature, weights, routed = (np.zeros(shape) for _ in range(5))
         requests = np.zeros((*shape, sizes.pop() if sizes else 1))
-        traffic = Traffic(evidence, variants, units, variance, immature, weights, requests)
+        traffic = Traffic(evidence, variants, units, variance, immature, weights, routed, requests)
         for e, epoch in enumerate(evidence.epochs):
             weights[e] = [epoch.weights.get(name, 0.0) for name in variants]
         for e, v, found in traffic.found():
             units[e, v], variance[e, v] = found.units, found.units_variance
             immature[e, v], requests[e, v] = found.immature_requests, found.requests
+        requests.sum(axis=2, out=routed)
         return traffic
 
     def found(self) -> Iterator[tuple[int, int, VariantEvidence]]:
@@ -68,20 +71,23 @@ class Traffic:
                 if name in epoch.variants:
                     yield e, v, epoch.variants[name]
 
-    def stacked(self, pick: Callable[[VariantEvidence], NDArray[Any]]) -> Floats:
-        """One array (B,) of each epoch and variant as (E, V, B) floats, zeros where there is no evidence."""
+    def stacked(self, pick: Callable[[VariantEvidence], NDArray[Any]], out: Floats | None = None) -> Floats:
+        """One array (B,) of each epoch and variant as (E, V, B) floats, zeros where there is no evidence.
+
+        Written into ``out``, which must be contiguous, if it is given.
+        """
         rows: list[NDArray[Any]] = []
         nothing = np.zeros(self.requests.shape[2])
         for epoch in self.evidence.epochs:
             rows += [pick(epoch.variants[v]) if v in epoch.variants else nothing for v in self.variants]
-        out = np.empty(self.requests.shape)
+        out = np.empty(self.requests.shape) if out is None else out
         if rows:
             np.concatenate(rows, out=out.reshape(-1))
         return out
 
     def immature_share(self, variant: int) -> float:
         """The share of a variant's requests, over all epochs, whose outcomes may still come."""
-        total = float(self.requests[:, variant].sum())
+        total = float(self.routed[:, variant].sum())
         return float(self.immature[:, variant].sum()) / total if total else 0.0
 
 
@@ -101,9 +107,11 @@ class Measured:
     counted: Floats | None = None
 
 
-def measure(traffic: Traffic, metrics: Sequence[MetricSpec]) -> list[Measured]:
-    """The declared metrics and the operational ones every proxy has.
+def measure(traffic: Traffic, metrics: Sequence[MetricSpec]) -> Iterator[Measured]:
+    """The declared metrics and the operational ones every proxy has, one at a time.
 
+    All share one working memory, so a metric's panel is overwritten when the next one is asked for: fresh
+    memory for each would cost more than the arithmetic.
     Raises ValueError for a name that is used twice, or is an operational one, or a covariate that is not
     among the outcomes recorded.
     """
@@ -112,17 +120,18 @@ def measure(traffic: Traffic, metrics: Sequence[MetricSpec]) -> list[Measured]:
     if clashes:
         raise ValueError(f"metric names must be unique and not operational ones: {', '.join(clashes)}")
     recorded = {name for _, _, each in traffic.found() for name in each.outcomes}
-    found = [_declared(traffic, spec, recorded) for spec in metrics]
+    spare = np.empty((3, *traffic.requests.shape))
+    for spec in metrics:
+        yield _declared(traffic, spec, recorded, spare)
     for spec, attribute in zip(OPERATIONAL, ("errors", *LATENCIES), strict=True):
-        sums = traffic.stacked(attrgetter(attribute))
-        panel = Panel.of(traffic.requests, sums)
-        found.append(Measured(spec, "operational", panel, sums.sum(axis=(0, 2))))
-    return found
+        sums = traffic.stacked(attrgetter(attribute), spare[1])
+        panel = Panel.of(traffic.requests, sums, spare[2])
+        yield Measured(spec, "operational", panel, sums.sum(axis=(0, 2)))
 
 
-def _declared(traffic: Traffic, spec: MetricSpec, recorded: set[str]) -> Measured:
-    counted = None if spec.per == "request" else _counted(traffic, spec.name)
-    sums = _summed(traffic, spec.name)
+def _declared(traffic: Traffic, spec: MetricSpec, recorded: set[str], spare: Floats) -> Measured:
+    counted = None if spec.per == "request" else _counted(traffic, spec.name, spare[0])
+    sums = _summed(traffic, spec.name, spare[1])
     denominator = traffic.requests if counted is None else counted
     covariate = None
     if spec.covariate is not None:
@@ -130,17 +139,17 @@ def _declared(traffic: Traffic, spec: MetricSpec, recorded: set[str]) -> Measure
             known = ", ".join(sorted(recorded)) or "none"
             raise ValueError(f"metric {spec.name!r}: no covariate {spec.covariate!r}; recorded are: {known}")
         covariate = Panel.of(_counted(traffic, spec.covariate), _summed(traffic, spec.covariate))
-    panel = Panel.of(denominator, sums)
+    panel = Panel.of(denominator, sums, spare[2])
     return Measured(spec, "declared", panel, sums.sum(axis=(0, 2)), covariate, counted)
 
 
-def _counted(traffic: Traffic, name: str) -> Floats:
+def _counted(traffic: Traffic, name: str, out: Floats | None = None) -> Floats:
     """How many outcomes of this name were counted, (E, V, B)."""
     empty = BucketSums.empty(traffic.requests.shape[2])
-    return traffic.stacked(lambda each: each.outcomes.get(name, empty).denominator)
+    return traffic.stacked(lambda each: each.outcomes.get(name, empty).denominator, out)
 
 
-def _summed(traffic: Traffic, name: str) -> Floats:
+def _summed(traffic: Traffic, name: str, out: Floats | None = None) -> Floats:
     """The sum of this name's outcomes, (E, V, B)."""
     empty = BucketSums.empty(traffic.requests.shape[2])
-    return traffic.stacked(lambda each: each.outcomes.get(name, empty).numerator)
+    return traffic.stacked(lambda each: each.outcomes.get(name, empty).numerator, out)

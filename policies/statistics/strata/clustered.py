@@ -41,13 +41,13 @@ class Panel:
     cross: Floats
 
     @staticmethod
-    def of(denominator: Floats, numerator: Floats) -> Panel:
-        """From sums (E, V, B), in few passes over them."""
+    def of(denominator: Floats, numerator: Floats, spare: Floats | None = None) -> Panel:
+        """From sums (E, V, B), in few passes; ``spare``, of their shape, is working memory if given."""
         clusters = np.count_nonzero(denominator, axis=2)
         total, won = denominator.sum(axis=2), numerator.sum(axis=2)
         mean = np.divide(won, total, out=np.full(total.shape, np.nan), where=total > 0)
         known = np.nan_to_num(mean)
-        residual = np.multiply(denominator, known[:, :, None])
+        residual = np.multiply(denominator, known[:, :, None], out=spare)
         np.subtract(numerator, residual, out=residual)
         square = np.einsum("evb,evb->ev", residual, residual)
         square[square <= (ROUNDING * known * total) ** 2] = 0.0
