@@ -17,7 +17,7 @@ from router.data.downstream import ClientConnection
 from router.data.exchange import Exchange
 from router.data.local import Application, answer
 from router.data.pool import Pool
-from router.data.recorder import Recorder
+from router.data.recorder import LONGEST_WINDOW, Recorder
 from router.data.snapshot import Snapshot, build
 from router.errors import TokenError
 from router.state import State
@@ -118,6 +118,11 @@ class Plane:
         for name, pool in before.items():
             if pools.get(name) is not pool:
                 pool.retire()
+
+    def attribution(self, experiment: str) -> float:
+        """An experiment's attribution window, in seconds; the longest there is for one that is gone."""
+        known = self.snapshot.state.settings.experiments.get(experiment)
+        return LONGEST_WINDOW if known is None else known.attribution
 
     # -- the sweep ----------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from math import ceil
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -22,7 +23,9 @@ from router.store.layout import GROUPS
 from router.store.records import Batch, Delta
 from router.token import UNIDENTIFIED
 
-INTERVAL = 0.2
+# A little under the 0.2 s that are promised, because sending takes its time, too.
+INTERVAL = 0.16
+LONGEST_WINDOW = 366 * 86400.0
 
 Send = Callable[[Batch], Awaitable[bool]]
 
@@ -91,8 +94,16 @@ class Accumulator:
 class Recorder:
     """Takes the accumulators' sums on a schedule and sends them, each batch once."""
 
-    def __init__(self, writer: str, send: Send, journal: Path) -> None:
+    def __init__(
+        self,
+        writer: str,
+        send: Send,
+        journal: Path,
+        window: Callable[[str], float] = lambda _: LONGEST_WINDOW,
+    ) -> None:
+        """``window``: an experiment's attribution window in seconds, for which counts by minute are kept."""
         self._writer = writer
+        self._window = window
         self._send = send
         self._journal = journal
         # Slots hold the accumulators: one lives as long as a request or a snapshot that uses it, and, by
@@ -124,10 +135,17 @@ class Recorder:
         for experiment in list(self._sums):
             deltas = self._sums.pop(experiment)
             number = self._numbers[experiment] = self._numbers.get(experiment, 0) + 1
-            self._in_doubt[experiment] = Batch(
-                experiment=experiment, writer=self._writer, number=number, deltas=list(deltas.values())
-            )
+            self._in_doubt[experiment] = self._batch(experiment, number, deltas)
             await self._confirm(experiment)
+
+    def _batch(self, experiment: str, number: int, deltas: dict[tuple[int, str], Delta]) -> Batch:
+        return Batch(
+            experiment=experiment,
+            writer=self._writer,
+            number=number,
+            deltas=list(deltas.values()),
+            keep_minutes=ceil(self._window(experiment) / 60) + 1,
+        )
 
     async def _confirm(self, experiment: str) -> None:
         await self._send(self._in_doubt[experiment])
@@ -149,9 +167,7 @@ class Recorder:
         batches = list(self._in_doubt.values())
         for experiment, deltas in self._sums.items():
             number = self._numbers.get(experiment, 0) + 1
-            batches.append(
-                Batch(experiment=experiment, writer=self._writer, number=number, deltas=list(deltas.values()))
-            )
+            batches.append(self._batch(experiment, number, deltas))
         if batches:
             self._journal.mkdir(parents=True, exist_ok=True)
             # Whole or not there: another worker may be looking for journals just now.

@@ -41,7 +41,9 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
     redis = connect(options.redis_url)
     data_dir = Path(options.data_dir)
     name = urandom(8).hex()
-    recorder = Recorder(name, partial(record, redis), data_dir / "journal")
+    recorder = Recorder(
+        name, partial(record, redis), data_dir / "journal", lambda experiment: plane.attribution(experiment)
+    )
     plane = Plane(recorder)
     first = await _first_state(redis, data_dir)
     plane.adopt(first)
