@@ -44,7 +44,7 @@ class Problem:
     @property
     def pointer(self) -> str:
         """The place as a JSON pointer (RFC 6901)."""
-        return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in self.path)
+        return pointer_of(self.path)
 
     def __str__(self) -> str:
         parts = [] if isinstance(self.value, Absent) else [shown(self.value)]
@@ -78,6 +78,15 @@ def listed(names: Sequence[str]) -> str:
     more = len(names) - _SHOWN_NAMES
     shown_names = ", ".join(names[:_SHOWN_NAMES]) or "none, there are none yet"
     return shown_names + (f" and {more} more" if more > 0 else "")
+
+
+def pointer_of(path: Path) -> str:
+    """A path as a JSON pointer (RFC 6901).
+
+    >>> pointer_of(("backends", "a/b", "url", 0))
+    '/backends/a~1b/url/0'
+    """
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def dotted(path: Path) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 import msgspec
 
 from router import processes
+from router.control.exposure import check_exposure
 from router.errors import TurnoutError
 from router.hosting import DRAIN_SECONDS
 from router.last_state import load as load_last_state
@@ -101,7 +102,6 @@ def serve(settings: Settings, options: ServeOptions) -> int:
     """
     options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.ExitStack() as held:
-        control = held.enter_context(_listen(options.control_host, options.control_port, shared=False))
         # A shared port could be bound beside a stranger's: bind it alone first, to learn that it is free.
         port = options.port
         if port:
@@ -116,6 +116,9 @@ def serve(settings: Settings, options: ServeOptions) -> int:
             embedded = EmbeddedRedis(options.data_dir / "redis")
             embedded.start()
             held.callback(embedded.stop)
+        redis_url = embedded.url if embedded is not None else str(options.redis_url)
+        check_exposure(options.control_host, redis_url, options.data_dir)
+        control = held.enter_context(_listen(options.control_host, options.control_port, shared=False))
         return asyncio.run(_Supervisor(options, control, listeners, embedded).run())
 
 

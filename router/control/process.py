@@ -6,25 +6,20 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import time
 
 import uvicorn
-from redis.asyncio import Redis
 
 from router.config_file import load
 from router.control.app import make_app
-from router.epochs import advance
-from router.errors import StoreUnavailable
+from router.control.startup import begin
+from router.control.watch import keep_watching
 from router.hosting import Host
 from router.last_state import save
 from router.options import ControlOptions
-from router.settings import Settings
-from router.state import State
-from router.store import states
 from router.store.client import connect
-
-RETRY_SECONDS = 0.5
 
 log = logging.getLogger("turnout.control")
 
@@ -33,45 +28,34 @@ async def run(options: ControlOptions, ready: Callable[[], None]) -> None:
     """Apply the configuration file, then serve on the given socket until SIGTERM or SIGINT."""
     settings = load(Path(options.config_path))
     redis = connect(options.redis_url)
-    state = await _apply_when_possible(redis, settings, None if options.key is None else options.key.encode())
-    save(Path(options.data_dir), state)
+    data_dir = Path(options.data_dir)
+    key = None if options.key is None else options.key.encode()
+    state = await begin(redis, settings, Path(options.config_path).name, data_dir, key, time)
+    if state is not None:
+        save(data_dir, state)
 
     config = uvicorn.Config(
-        make_app(redis),
+        make_app(redis, data_dir),
         loop="uvloop",
         lifespan="off",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,
     )
+    host = Host(config, ready=ready)
+    watching = asyncio.ensure_future(keep_watching(redis, data_dir))
+    watching.add_done_callback(partial(_stop_when_broken, host))
     try:
-        await Host(config, ready=ready).serve(sockets=[socket.socket(fileno=options.socket_fd)])
+        await host.serve(sockets=[socket.socket(fileno=options.socket_fd)])
     finally:
+        while not watching.done():
+            # More than once: a cancellation that meets a time-out inside the Redis client is lost there.
+            watching.cancel()
+            await asyncio.wait([watching], timeout=0.5)
         await redis.aclose()
 
 
-async def apply(redis: Redis, settings: Settings, given_key: bytes | None) -> State:
-    """Make the settings the state in force: a new version if they differ, new epochs where they must be."""
-    while True:
-        previous = await states.read(redis)
-        key = await states.signing_key(redis, given_key)
-
-        following = advance(previous, settings, time(), key=key)
-        if following is previous:
-            return following
-
-        if await states.commit(redis, following, 0 if previous is None else previous.version):
-            log.info("committed version %d", following.version)
-            return following
-
-
-async def _apply_when_possible(redis: Redis, settings: Settings, given_key: bytes | None) -> State:
-    waiting = False
-    while True:
-        try:
-            return await apply(redis, settings, given_key)
-        except StoreUnavailable as error:
-            if not waiting:
-                log.warning("%s; the configuration is applied as soon as it does", error)
-            waiting = True
-            await asyncio.sleep(RETRY_SECONDS)
+def _stop_when_broken(host: Host, task: asyncio.Future[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("the watch failed; the control process ends", exc_info=task.exception())
+        host.should_exit = True

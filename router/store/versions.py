@@ -19,7 +19,7 @@ MOST_LISTED: Final = 200
 
 
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One place in the configuration, as a JSON pointer; without ``before`` it is new, without ``after`` gone."""
+    """One place in the configuration, as a JSON pointer; without ``before`` new, without ``after`` gone."""
 
     pointer: str
     before: Any | UnsetType = UNSET

@@ -80,7 +80,7 @@ async def control_port(tmp_path: Path) -> AsyncIterator[str]:
     await asyncio.to_thread(server.start)
     redis = connect(server.url)
     listener = socket.create_server(("127.0.0.1", 0))
-    app = uvicorn.Server(uvicorn.Config(make_app(redis), log_level="warning"))
+    app = uvicorn.Server(uvicorn.Config(make_app(redis, tmp_path), log_level="warning"))
     serving = asyncio.create_task(app.serve(sockets=[listener]))
     try:
         settings = load(CONFIGURATION.replace("weight: 80", "weight: 20"))
@@ -133,10 +133,10 @@ async def test_an_unknown_experiment(turnout: Turnout, control_port: str) -> Non
     assert ran.error == "turnout: there is no experiment 'rankr'; there are: ranker\n"
 
 
-async def test_a_port_that_is_not_the_control_planes(turnout: Turnout, control_port: str) -> None:
+async def test_a_path_that_is_not_the_control_planes(turnout: Turnout, control_port: str) -> None:
     ran = await asyncio.to_thread(turnout, "report", "ranker", "--url", f"{control_port}/else")
     assert ran.status == 2
-    assert "is this the control port of a router?" in ran.error
+    assert "there is nothing at /else/api/v1/experiments/ranker/report" in ran.error
 
 
 def test_nobody_answers(turnout: Turnout) -> None:

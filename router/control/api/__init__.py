@@ -1,0 +1,1 @@
+"""The admin API: its endpoints, and how they are served and described."""

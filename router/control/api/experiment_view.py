@@ -1,0 +1,80 @@
+"""How does an experiment stand?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from router.control.edits import experiment_of
+from router.settings import Experiment
+from router.state import Ending, Epoch, State
+
+Status = Literal["running", "paused", "stopped", "archived"]
+
+
+class VariantView(Struct, frozen=True, kw_only=True):
+    """A variant: the weight that the operator wrote, its ``share`` (0 to 1), and the one ``in_force`` now."""
+
+    name: str
+    backend: str
+    weight: float
+    share: float
+    in_force: float
+
+
+class ExperimentView(Struct, frozen=True, kw_only=True):
+    """An experiment: its definition, which can be sent back, and how it stands at this version."""
+
+    name: str
+    status: Status
+    version: int
+    definition: Experiment
+    variants: tuple[VariantView, ...]
+    routes: tuple[str, ...]
+    epoch: Epoch | None
+    ending: Ending | None
+
+
+class ExperimentList(Struct, frozen=True, kw_only=True):
+    """Experiments by name."""
+
+    version: int
+    experiments: tuple[ExperimentView, ...]
+
+
+def view(state: State, name: str) -> ExperimentView:
+    """An experiment as it stands."""
+    experiment = experiment_of(state, name)
+    ending = state.endings.get(name)
+    epoch = state.epochs.get(name)
+    total = sum(arm.weight for arm in experiment.variants.values())
+    planned = epoch.weights if epoch is not None and experiment.running else {}
+    in_force = sum(planned.values())
+    return ExperimentView(
+        name=name,
+        status=_status(experiment, ending),
+        version=state.version,
+        definition=experiment,
+        variants=tuple(
+            VariantView(
+                name=variant,
+                backend=arm.backend,
+                weight=arm.weight,
+                share=arm.weight / total,
+                in_force=planned.get(variant, 0) / in_force if in_force else 0.0,
+            )
+            for variant, arm in experiment.variants.items()
+        ),
+        routes=tuple(route.path for route in state.settings.routes if route.experiment == name),
+        epoch=epoch,
+        ending=ending,
+    )
+
+
+def _status(experiment: Experiment, ending: Ending | None) -> Status:
+    if experiment.running:
+        return "running"
+    if ending is None:
+        return "paused"
+    return "archived" if ending.archived else "stopped" if ending.winner is not None else "paused"

@@ -1,0 +1,165 @@
+"""How does a change of the state come into force: validate, advance, commit, give notice?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
+from redis.asyncio import Redis
+
+from router.control.difference import difference, document
+from router.control.events import event
+from router.epochs import advance
+from router.errors import ConfigurationError, TurnoutError
+from router.settings import Settings
+from router.state import Ending, State, encode_state
+from router.store import states
+from router.store.audit import Entry
+from router.store.versions import Record
+
+CONFIG_FILE = "config file"
+
+log = logging.getLogger("turnout.control")
+
+
+class StateLost(TurnoutError):
+    """Redis answers, and has no state, though there was one."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Redis came back empty: it has no state, and the evidence it held is gone. The workers go on "
+            "with their last snapshot. POST /api/v1/restore makes it the state again; to start anew instead, "
+            "stop the service and remove state.json from its data directory"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who makes a change, by which call and from where, and why."""
+
+    who: str
+    role: str
+    peer: str
+    action: str
+    target: str
+    why: str = ""
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What an operator's change decides; the rest of the state follows from it."""
+
+    settings: Settings
+    endings: Mapping[str, Ending]
+
+
+Editor = Callable[[State], Edit]
+"""Makes an edit of the state in force; raises, and changes nothing, where it cannot."""
+
+
+async def read_state(redis: Redis) -> State:
+    """The state in force; `StateLost` where Redis has none, because none is served before there is one."""
+    state = await states.read(redis)
+    if state is None:
+        raise StateLost
+    return state
+
+
+async def change(redis: Redis, editor: Editor, author: Author, clock: Callable[[], float]) -> State:
+    """The state in force after an edit, which is tried again when another one comes first."""
+    while True:
+        previous = await read_state(redis)
+        edit = editor(previous)
+        now = clock()
+        following = follow(previous, edit, now)
+        if following is previous:
+            return previous
+
+        if await commit(redis, previous, following, author, now):
+            return following
+
+
+def follow(
+    previous: State, edit: Edit, now: float, *, key: bytes | None = None, file: str | None = None
+) -> State:
+    """The state after an edit at ``now``, with the version after; ``previous`` itself where nothing changed.
+
+    What a policy planned for an experiment stays until it plans again, unless the edit is about that
+    experiment: then the operator's weights count. `ConfigurationError` where the state cannot be written.
+    """
+    planned = {
+        name: previous.epochs[name].weights
+        for name, experiment in edit.settings.experiments.items()
+        if experiment.running and name in previous.epochs
+        if previous.settings.experiments.get(name) == experiment
+    }
+    following = advance(previous, edit.settings, now, key=key, planned=planned)
+    endings = {name: ending for name, ending in edit.endings.items() if name in edit.settings.experiments}
+    file = previous.file if file is None else file
+    if (endings, file) != (following.endings, following.file):
+        following = replace(following, version=previous.version + 1, endings=endings, file=file)
+    try:
+        encode_state(following)
+    except (OverflowError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise ConfigurationError(
+            f"a value cannot be kept: {error}; allowed: whole numbers below 2^63"
+        ) from None
+    return following
+
+
+async def commit(redis: Redis, previous: State | None, following: State, author: Author, now: float) -> bool:
+    """Commit a state over the previous one with its record and its line in the audit log, and log it."""
+    entry = entry_of(author, now, status=200, version=following.version)
+    expected = 0 if previous is None else previous.version
+    record = record_of(previous, following, author, now)
+    committed = await states.commit(redis, following, expected, record, entry)
+    if committed:
+        event(
+            log, "committed", version=following.version, who=author.who, action=author.action, why=author.why
+        )
+    return committed
+
+
+def record_of(previous: State | None, following: State, author: Author, now: float) -> Record:
+    """The record of the version that follows: by whom, why, what is different, and the epochs it opens."""
+    before = {} if previous is None else document(previous.settings, previous.endings)
+    opened = {
+        name: epoch
+        for name, epoch in following.epochs.items()
+        if previous is None or previous.epochs.get(name) != epoch
+    }
+    return Record(
+        version=following.version,
+        at=now,
+        who=author.who,
+        why=author.why,
+        difference=difference(before, document(following.settings, following.endings)),
+        epochs=opened,
+        settings=following.settings,
+        endings=following.endings,
+        automatic=author.automatic,
+    )
+
+
+def entry_of(
+    author: Author, now: float, *, status: int, version: int | None = None, detail: str = ""
+) -> Entry:
+    """An author's line in the audit log."""
+    return Entry(
+        at=now,
+        who=author.who,
+        role=author.role,
+        peer=author.peer,
+        action=author.action,
+        target=author.target,
+        why=author.why,
+        status=status,
+        version=version,
+        detail=detail,
+    )

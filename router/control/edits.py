@@ -1,0 +1,213 @@
+"""Which edit of the state does each of an operator's wishes become?
+
+Pure: each is given the state in force and says what shall be different, or raises and nothing is.
+
+*Pause*: the weights stay, nobody is assigned, and the route's own backend serves. *Start* opens a new epoch.
+*Stop* with a winner ends the experiment and makes the winner's backend that of every route that names it, so
+that its traffic stays where the decision put it. *Archive* hides what is not running and takes it off its
+routes; its definition and its evidence stay, and its report can be read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from router.config_file import read_settings
+from router.control.changes import Edit
+from router.control.difference import plain
+from router.errors import TurnoutError
+from router.problems import ABSENT, InvalidConfiguration, Path, Problem, listed, unknown
+from router.settings import Experiment, Settings
+from router.state import Ending, State
+
+
+class NotFound(TurnoutError):
+    """There is no such thing."""
+
+    status = 404
+
+
+class Conflict(TurnoutError):
+    """It cannot be done as things are."""
+
+    status = 409
+
+
+class InvalidBody(InvalidConfiguration):
+    """A configuration that would be wrong with this part of it; ``prefix`` is the part's place in it."""
+
+    def __init__(self, error: InvalidConfiguration, prefix: Path) -> None:
+        super().__init__(error.problems)
+        self.prefix = prefix
+        if not any(problem.path[: len(prefix)] == prefix for problem in self.problems):
+            # Nothing is wrong with the part: the rest of the configuration cannot be without what it was.
+            self.status = 409
+
+
+def found(kind: str, names: Mapping[str, Any], name: str) -> Any:
+    """The thing of this name; `NotFound` with the names there are."""
+    if name not in names:
+        raise NotFound(f"there is no {kind} {name!r}; there are: {listed(list(names))}")
+    return names[name]
+
+
+def experiment_of(state: State, name: str) -> Experiment:
+    """The experiment of this name, archived or not; `NotFound` else."""
+    experiment: Experiment = found("experiment", state.settings.experiments, name)
+    return experiment
+
+
+def set_part(state: State, collection: str, name: str, value: object) -> Edit:
+    """A backend or an experiment as this plain data says; what was ended before is so no more."""
+    whole = plain(state.settings)
+    whole[collection][name] = value
+    endings = state.endings
+    if collection == "experiments":
+        endings = {each: ending for each, ending in endings.items() if each != name}
+    return Edit(_read(whole, (collection, name)), endings)
+
+
+def remove_backend(state: State, name: str) -> Edit:
+    """The settings without a backend; `InvalidBody` with status 409 while something uses it."""
+    found("backend", state.settings.backends, name)
+    whole = plain(state.settings)
+    del whole["backends"][name]
+    return Edit(_read(whole, ("backends", name)), state.endings)
+
+
+def set_routes(state: State, data: object) -> Edit:
+    """All routes at once, as this plain data, ``{"routes": [...]}``, says."""
+    if not isinstance(data, dict) or data.keys() != {"routes"}:
+        raise InvalidConfiguration([Problem((), ABSENT, "does not fit", "an object with routes alone")])
+    return Edit(_read(plain(state.settings) | data, ()), state.endings)
+
+
+def set_configuration(state: State, data: object, *, prune: bool) -> Edit:
+    """The whole configuration; what it does not name stays as it is, unless ``prune``.
+
+    Routes are the same when their paths are. An experiment that is named has no ending any more, if it is
+    another than it was.
+    """
+    wanted = data
+    if isinstance(data, dict) and not prune:
+        wanted = _merged(plain(state.settings), data)
+    settings = _read(wanted, ())
+    endings = {
+        name: ending
+        for name, ending in state.endings.items()
+        if settings.experiments.get(name) == state.settings.experiments[name]
+    }
+    return Edit(settings, endings)
+
+
+def set_weights(state: State, name: str, weights: Mapping[str, float]) -> Edit:
+    """An experiment with these weights and no others: each of its variants has one."""
+    experiment = experiment_of(state, name)
+    problems = [
+        unknown(("weights", each), ABSENT, "variant of this experiment", experiment.variants, each)
+        for each in weights
+        if each not in experiment.variants
+    ]
+    problems += [
+        Problem(("weights", each), ABSENT, "is missing", "a weight for each variant; 0 pauses one")
+        for each in experiment.variants
+        if each not in weights
+    ]
+    if problems:
+        raise InvalidConfiguration(problems)
+    whole = plain(state.settings)
+    for each, weight in weights.items():
+        whole["experiments"][name]["variants"][each]["weight"] = weight
+    return Edit(_read_weights(whole, name), state.endings)
+
+
+def start(state: State, name: str) -> Edit:
+    """An experiment that assigns again, from a new epoch on."""
+    experiment = experiment_of(state, name)
+    ending = state.endings.get(name)
+    if ending is not None and ending.archived:
+        raise Conflict(f"experiment {name!r} is archived, and no route names it; allowed: to replace it")
+    others = {each: other for each, other in state.endings.items() if each != name}
+    return Edit(_with(state.settings, name, replace(experiment, running=True)), others)
+
+
+def pause(state: State, name: str) -> Edit:
+    """An experiment that keeps its weights and assigns nobody."""
+    experiment = experiment_of(state, name)
+    return Edit(_with(state.settings, name, replace(experiment, running=False)), state.endings)
+
+
+def stop(state: State, name: str, winner: str, now: float) -> Edit:
+    """An experiment that has ended, and its routes served by the winner's backend."""
+    experiment = experiment_of(state, name)
+    if winner not in experiment.variants:
+        raise InvalidConfiguration(
+            [unknown(("winner",), winner, "variant of this experiment", experiment.variants)]
+        )
+    ending = state.endings.get(name)
+    if not experiment.running and ending is not None and (ending.archived or ending.winner == winner):
+        return Edit(state.settings, state.endings)
+    backend = experiment.variants[winner].backend
+    settings = _with(state.settings, name, replace(experiment, running=False))
+    routes = tuple(
+        replace(route, backend=backend) if route.experiment == name else route for route in settings.routes
+    )
+    return Edit(replace(settings, routes=routes), {**state.endings, name: Ending(at=now, winner=winner)})
+
+
+def archive(state: State, name: str, now: float) -> Edit:
+    """An experiment that is hidden from lists, and on no route; `Conflict` while it runs."""
+    experiment = experiment_of(state, name)
+    if experiment.running:
+        raise Conflict(f"experiment {name!r} runs; allowed: to stop or pause it first")
+    ending = state.endings.get(name) or Ending(at=now)
+    routes = tuple(
+        replace(route, experiment=None) if route.experiment == name else route
+        for route in state.settings.routes
+    )
+    return Edit(
+        replace(state.settings, routes=routes), {**state.endings, name: replace(ending, archived=True)}
+    )
+
+
+def _with(settings: Settings, name: str, experiment: Experiment) -> Settings:
+    return replace(settings, experiments={**settings.experiments, name: experiment})
+
+
+def _merged(present: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """What is wanted, and after it what it does not name."""
+    merged = {**present, **wanted}
+    for collection in ("backends", "experiments"):
+        if isinstance(wanted.get(collection), dict):
+            merged[collection] = {**present[collection], **wanted[collection]}
+    routes = wanted.get("routes")
+    if isinstance(routes, list):
+        named = {str(route.get("path")).rstrip("/") for route in routes if isinstance(route, dict)}
+        kept = [route for route in present["routes"] if route["path"].rstrip("/") not in named]
+        merged["routes"] = [*routes, *kept]
+    return merged
+
+
+def _read(whole: object, part: Path) -> Settings:
+    try:
+        return read_settings(whole)
+    except InvalidConfiguration as error:
+        raise InvalidBody(error, part) from None
+
+
+def _read_weights(whole: object, name: str) -> Settings:
+    """A weight's problem is at ``/weights/VARIANT`` of the request."""
+    prefix: Path = ("experiments", name, "variants")
+    try:
+        return read_settings(whole)
+    except InvalidConfiguration as error:
+        problems = [
+            dataclasses.replace(problem, path=("weights", *problem.path[3:4]))
+            for problem in error.problems
+            if problem.path[:3] == prefix
+        ]
+        raise InvalidConfiguration(problems or error.problems) from None
