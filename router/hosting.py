@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import signal
 import socket
+import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,6 +15,22 @@ from types import FrameType
 import uvicorn
 
 DRAIN_SECONDS = 30
+
+_SO_ATTACH_FILTER = 26
+_BPF_RETURN_CONSTANT = 0x06
+
+
+def refuse_new_connections(listener: socket.socket) -> None:
+    """On Linux: let a listening socket ignore whoever asks for a connection from now on.
+
+    The filter (classic BPF, one instruction: drop) does not touch what was accepted before it. A client that
+    is ignored asks again a little later, and by then finds another listener, or is refused.
+    """
+    if sys.platform != "linux":
+        return
+    instruction = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN_CONSTANT, 0, 0, 0))
+    program = struct.pack("HL", 1, ctypes.addressof(instruction))
+    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 class Host(uvicorn.Server):
@@ -35,7 +54,10 @@ class Host(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._draining()
-        # Connections that the kernel has accepted and the loop has not yet: they are requests, too.
+        # Connections that the kernel has accepted and the loop has not yet: they are requests, too. None may
+        # join them while they are taken up, because closing the socket resets whoever still waits there.
+        for listener in sockets or ():
+            refuse_new_connections(listener)
         for _ in range(3):
             await asyncio.sleep(0)
         await super().shutdown(sockets=sockets)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from router.hosting import refuse_new_connections
 from tests.router.data.client import Connection
 from tests.router.data.service import until
 
@@ -123,3 +124,19 @@ def test_an_idle_one_ends_at_once_and_well(hosted: Hosted) -> None:
         assert idle.is_closed()
     assert hosted.process.wait(20) == 0
     assert hosted.told[-3:] == ["draining", "served", "ended"]
+
+
+def test_listener_that_refuses_new_connections_keeps_those_that_it_has() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with socket.create_connection(listener.getsockname()) as early, socket.socket() as late:
+            refuse_new_connections(listener)
+            late.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                late.connect(listener.getsockname())
+            accepted, _ = listener.accept()
+            with accepted:
+                early.sendall(b"sent after the listener had closed its ears")
+                assert accepted.recv(100) == b"sent after the listener had closed its ears"
+            listener.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                listener.accept()
