@@ -30,6 +30,16 @@ RECONNECT_SECONDS = 0.25
 log = logging.getLogger("turnout.data")
 
 
+def keep(data_dir: Path, state: State) -> None:
+    """Save the state for a start without Redis; where that fails, as on a full disk, serve all the same."""
+    try:
+        save(data_dir, state)
+    except OSError as error:
+        log.warning(
+            "version %d is not kept on disk, a start without Redis lacks it: %s", state.version, error
+        )
+
+
 class Adopting(Protocol):
     """What routes by a state."""
 
@@ -50,6 +60,7 @@ class Follower:
             worker=worker, host=socket.gethostname(), pid=os.getpid(), started=now, version=0, since=now
         )
         self._reported = 0.0
+        self._unusable = 0
 
     def runs(self, version: int) -> None:
         """Note which version the worker runs from now on."""
@@ -76,14 +87,24 @@ class Follower:
         await forget_worker(self._redis, self._report.worker)
 
     async def _catch_up(self, plane: Adopting) -> None:
-        if await states.version(self._redis) <= self._report.version:
+        version = await states.version(self._redis)
+        if version <= self._report.version or version == self._unusable:
             return
-        state = await states.read(self._redis)
-        if state is not None:
+        try:
+            state = await states.read(self._redis)
+            if state is None:
+                return
             plane.adopt(state)
-            self.runs(state.version)
-            save(self._data_dir, state)
-            log.info("version %d is in force", state.version)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # Whatever is wrong with it, what is in force goes on, here as in every other worker.
+            log.exception("version %d cannot be used; %d stays in force", version, self._report.version)
+            self._unusable = version
+            return
+        self.runs(state.version)
+        keep(self._data_dir, state)
+        log.info("version %d is in force", state.version)
 
     async def _say(self) -> None:
         now = self._clock()

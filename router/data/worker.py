@@ -18,13 +18,13 @@ import uvicorn
 from redis.asyncio import Redis
 
 from router.data.downstream import ClientConnection
-from router.data.following import Follower
+from router.data.following import Follower, keep
 from router.data.plane import Plane
 from router.data.recorder import Recorder, keep_flushing
 from router.data.service import make_service
 from router.errors import StoreUnavailable, TurnoutError
 from router.hosting import DRAIN_SECONDS, Host
-from router.last_state import load, save
+from router.last_state import load
 from router.options import WorkerOptions
 from router.state import State
 from router.store import states
@@ -108,7 +108,7 @@ async def _first_state(redis: Redis, data_dir: Path) -> State:
     with contextlib.suppress(StoreUnavailable):
         state = await states.read(redis)
         if state is not None:
-            save(data_dir, state)
+            keep(data_dir, state)
             return state
     state = load(data_dir)
     if state is None:
