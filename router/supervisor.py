@@ -57,7 +57,7 @@ class Place:
         child = self.child
         if child is None:
             if time.monotonic() >= self._not_before:
-                self.start()
+                self._start_again()
             return
         if not self.ready and _said_ready(child.ready_fd):
             self.ready = True
@@ -71,6 +71,14 @@ class Place:
         self._not_before = now + BACK_OFF_SECONDS if quick else now
         say(f"{self.name} ended with status {status}; starting it again")
         self.watch()
+
+    def _start_again(self) -> None:
+        try:
+            self.start()
+        except OSError as error:
+            # Too little memory or too many processes, now: the other places must not end for that.
+            self._not_before = time.monotonic() + BACK_OFF_SECONDS
+            say(f"{self.name} could not be started again: {error}; trying again")
 
     def signal(self, number: int) -> None:
         """Send a signal, if there is a process."""
