@@ -45,8 +45,7 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
         name, partial(record, redis), data_dir / "journal", lambda experiment: plane.attribution(experiment)
     )
     plane = Plane(recorder)
-    first = await _first_state(redis, data_dir)
-    plane.adopt(first)
+    first = await adopt_first(plane, redis, data_dir)
     follower = Follower(redis, data_dir, name)
     follower.runs(first.version)
     plane.application = make_service(lambda: plane.snapshot, redis)
@@ -104,18 +103,25 @@ async def _cancel(tasks: Collection[asyncio.Future[None]]) -> None:
         _, pending = await asyncio.wait(pending, timeout=0.5)
 
 
-async def _first_state(redis: Redis, data_dir: Path) -> State:
-    with contextlib.suppress(StoreUnavailable):
+async def adopt_first(plane: Plane, redis: Redis, data_dir: Path) -> State:
+    """Route by the state in Redis, or where none can be had or used, by the last one on disk; which it is."""
+    why = "Redis has no state or does not answer"
+    try:
         state = await states.read(redis)
         if state is not None:
+            plane.adopt(state)
             keep(data_dir, state)
             return state
+    except StoreUnavailable:
+        pass
+    except Exception:
+        why = "the state in Redis cannot be used"
+        log.exception(why)
     state = load(data_dir)
     if state is None:
-        raise TurnoutError(f"Redis does not answer, and {data_dir} holds no last snapshot to start from")
-    log.warning(
-        "Redis has no state or does not answer; starting from the last snapshot, version %d", state.version
-    )
+        raise TurnoutError(f"{why}, and {data_dir} holds no last snapshot to start from")
+    plane.adopt(state)
+    log.warning("%s; starting from the last snapshot, version %d", why, state.version)
     return state
 
 
