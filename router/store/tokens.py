@@ -24,6 +24,8 @@ from router.store.client import seam
 Role = Literal["viewer", "operator", "admin"]
 ROLES: Final[tuple[Role, ...]] = ("viewer", "operator", "admin")
 
+TOKEN_NAME: Final = "[A-Za-z0-9_.-]{1,64}"
+
 _PREFIX = "turnout_"
 
 
@@ -53,7 +55,7 @@ async def create_token(redis: Redis, name: str, role: str, *, created: float, cr
     `InvalidConfiguration` for a name or role that cannot be; `TokenConflict` for a name that is taken.
     """
     problems = []
-    if not fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
+    if not fullmatch(TOKEN_NAME, name):
         problems.append(Problem(("name",), name, "is no usable name", "1 to 64 of A-Za-z0-9_.-"))
     kind = next((each for each in ROLES if each == role), None)
     if kind is None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from router.control.api.endpoint import Answer, Call, Endpoint
 from router.control.api.queries import Why
 from router.control.changes import entry_of
-from router.control.edits import NotFound
+from router.control.edits import Conflict, NotFound
 from router.control.events import event
 from router.control.restoring import log, restore
 from router.control.token_file import save_tokens
 from router.last_state import load
 from router.store import states
 from router.store.audit import log_entry
-from router.store.tokens import Role, create_token, list_tokens, revoke_token
+from router.store.tokens import TOKEN_NAME, Role, create_token, list_tokens, revoke_token
 
 
 class TokenView(Struct, frozen=True, kw_only=True):
@@ -35,7 +37,7 @@ class TokenList(Struct, frozen=True, kw_only=True):
 class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token to be made."""
 
-    name: str
+    name: Annotated[str, Meta(pattern=f"^{TOKEN_NAME}$")]
     role: Role
 
 
@@ -82,6 +84,12 @@ async def create(call: Call) -> Answer:
 async def revoke(call: Call) -> Answer:
     """A token that opens nothing any more."""
     name = call.path["name"]
+    admins = [each.name for each in await list_tokens(call.desk.redis) if each.role == "admin"]
+    if admins == [name]:
+        raise Conflict(
+            f"{name!r} is the last admin's token: without it nobody could make another one here, and without "
+            "any the port would be open to every caller on this machine; allowed: the command line"
+        )
     if not await revoke_token(call.desk.redis, name):
         raise NotFound(f"there is no token {name!r}")
     await _record(call, call.desk.clock(), f"token {name}", 204)
@@ -141,6 +149,7 @@ ENDPOINTS = (
         handler=revoke,
         answers={204: None},
         role="admin",
+        refusals=(409,),
     ),
     Endpoint(
         method="GET",

@@ -12,6 +12,7 @@ import msgspec
 from router.control.api.described_types import described
 from router.control.api.endpoint import Endpoint
 from router.control.api.problem import MEDIA_TYPE, ProblemDocument
+from router.store.tokens import TOKEN_NAME
 
 _TEMPLATE = "#/components/schemas/{name}"
 _REFUSALS = {
@@ -97,10 +98,15 @@ def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "integer", "minimum": 0} if kind else {"type": "string", "minLength": 1},
+            "schema": {"type": "integer", "minimum": 0} if kind else _name(endpoint.path),
         }
         for name, kind in findall(r"{(\w+)(:int)?}", endpoint.path)
     ]
+
+
+def _name(path: str) -> dict[str, Any]:
+    pattern = "[A-Za-z0-9_-]{1,32}" if path.startswith("/api/v1/experiments") else TOKEN_NAME
+    return {"type": "string", "pattern": f"^{pattern}$"}
 
 
 def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:

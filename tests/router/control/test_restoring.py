@@ -1,0 +1,101 @@
+"""Is a Redis that came back empty noticed, and does the last snapshot become the state when it is asked?"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from router.control.changes import Author
+from router.control.restoring import restore
+from router.control.token_file import load_tokens
+from router.control.watch import keep_watching
+from router.last_state import load, save
+from router.store import keys, states
+from tests.router.control.stage import CONFIGURATION, KEY, Stage, applied
+
+AUTHOR = Author(who="a test", role="", peer="", action="restore", target="")
+RANKER = "/experiments/ranker"
+
+
+async def emptied(stage: Stage) -> None:
+    """Redis, as it comes back without its file; the disk has the state of before."""
+    save(stage.data_dir, await stage.state())
+    await stage.redis.flushall()
+
+
+async def test_nothing_is_recreated_in_silence(stage: Stage) -> None:
+    await emptied(stage)
+    health = await stage.client.get("/health")
+    assert (health.status_code, health.json()["status"]) == (503, "state_lost")
+    assert "POST /api/v1/restore" in health.json()["detail"]
+    for method, path in (("GET", "/experiments"), ("POST", f"{RANKER}/pause")):
+        answer = await stage.call(method, path, if_match="*")
+        assert (answer.status_code, answer.json()["title"]) == (503, "StateLost")
+    assert await applied(stage.redis, stage.data_dir, CONFIGURATION) is None
+    assert await stage.redis.keys("*state*") == []
+    assert (await stage.call("GET", "/snapshot")).json() == {
+        "lost": True,
+        "version": 1,
+        "experiments": ["ranker"],
+    }
+
+
+async def test_the_snapshot_becomes_the_state_with_new_epochs(stage: Stage) -> None:
+    before = await stage.state()
+    await emptied(stage)
+    answer = await stage.call("POST", "/restore?why=disk+died")
+    assert answer.json() == {"version": 2}
+    state = await stage.state()
+    assert (state.settings, state.file, state.key) == (before.settings, before.file, KEY)
+    assert state.epochs["ranker"].number == 2
+    assert "restored from the snapshot of version 1" in state.epochs["ranker"].why
+    assert [epoch.number for epoch in await states.read_epochs(stage.redis, "ranker")] == [2]
+    assert await stage.redis.get(keys.SIGNING_KEY) == KEY
+    assert (await stage.client.get("/health")).json() == {"status": "ok", "version": 2}
+    newest = (await stage.call("GET", "/versions")).json()["versions"][0]
+    assert (newest["version"], newest["why"]) == (2, "disk died")
+    assert await applied(stage.redis, stage.data_dir, CONFIGURATION) == state
+
+
+async def test_a_state_is_not_restored_over(stage: Stage) -> None:
+    assert (await stage.call("POST", "/restore")).status_code == 409
+    await stage.redis.flushall()
+    (stage.data_dir / "state.json").unlink()
+    assert (await stage.call("POST", "/restore")).status_code == 409
+
+
+async def test_an_empty_redis_opens_nothing(stage: Stage) -> None:
+    made = await stage.call("POST", "/tokens", {"name": "root", "role": "admin"})
+    shown = {"authorization": f"Bearer {made.json()['token']}"}
+    await emptied(stage)
+    assert (await stage.call("GET", "/snapshot")).status_code == 401
+    assert (await stage.call("POST", "/restore")).status_code == 401
+    assert (await stage.call("POST", "/restore", **shown)).status_code == 200
+    assert await stage.redis.hlen(keys.TOKENS) == 1
+    assert (await stage.call("GET", RANKER, **shown)).status_code == 200
+
+
+async def test_the_watch_keeps_the_disk_and_says_each_trouble_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "turnout.control")
+    watching = asyncio.create_task(keep_watching(stage.redis, stage.data_dir))
+    try:
+        weights = {"weights": {"champion": 1, "challenger": 1}}
+        await stage.call("PATCH", RANKER, weights, if_match="*")
+        await stage.call("POST", "/tokens", {"name": "root", "role": "admin"})
+        async with asyncio.timeout(20):
+            while (last := load(stage.data_dir)) is None or last.version != 2:
+                await asyncio.sleep(0.01)
+            await stage.redis.flushall()
+            while "state_lost" not in caplog.text:
+                await asyncio.sleep(0.01)
+            await restore(stage.redis, stage.data_dir, AUTHOR, 1e9)
+            while "redis_well" not in caplog.text:
+                await asyncio.sleep(0.01)
+    finally:
+        watching.cancel()
+    assert caplog.text.count("state_lost") == 1
+    assert [record.name for record in load_tokens(stage.data_dir)] == ["root"]
