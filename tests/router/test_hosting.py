@@ -51,7 +51,83 @@ class Hosted:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with (
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.port: int = listener.getsockname()[1]
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, str(listener.fileno()), str(folder)],
+                cwd=Path(__file__).parents[2],
+                pass_fds=[listener.fileno()],
+            )
+        until(lambda: "ready" in self.told, "it is ready")
+
+    @property
+    def told(self) -> list[str]:
+        """What happened so far."""
+        file = self.folder / "told"
+        return file.read_text().split("\n")[:-1] if file.exists() else []
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[Hosted]:
+    running = Hosted(tmp_path)
+    yield running
+    running.process.kill()
+    running.process.wait()
+
+
+def test_ready_is_said_when_it_serves(hosted: Hosted) -> None:
+    with Connection(hosted.port) as connection:
+        assert connection.request("GET", "/").body == b"ok"
+    assert hosted.told == ["ready", "asked /"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_under_way_is_answered(hosted: Hosted, number: signal.Signals) -> None:
+    with Connection(hosted.port) as connection:
+        connection.send_request("GET", "/held")
+        until(lambda: "asked /held" in hosted.told, "it is asked")
+        hosted.process.send_signal(number)
+        until(lambda: "draining" in hosted.told, "it drains")
+        # Any number of further signals changes nothing.
+        for _ in range(3):
+            hosted.process.send_signal(signal.SIGINT)
+            hosted.process.send_signal(signal.SIGTERM)
+        (hosted.folder / "open").touch()
+        assert connection.response().body == b"ok"
+        assert connection.is_closed()
+    assert hosted.process.wait(20) == 0
+    assert hosted.told == ["ready", "asked /held", "draining", "served", "ended"]
+
+
+def test_it_takes_no_new_connection_while_it_drains(hosted: Hosted) -> None:
+    with Connection(hosted.port) as connection:
+        connection.send_request("GET", "/held")
+        until(lambda: "asked /held" in hosted.told, "it is asked")
+        hosted.process.send_signal(signal.SIGTERM)
+
+        def refused() -> bool:
+            try:
+                socket.create_connection(("127.0.0.1", hosted.port), timeout=1).close()
+            except ConnectionRefusedError:
+                return True
+            return False
+
+        until(refused, "nobody listens any more")
+        (hosted.folder / "open").touch()
+        assert connection.response().status == 200
+
+
+def test_an_idle_one_ends_at_once_and_well(hosted: Hosted) -> None:
+    with Connection(hosted.port) as idle:
+        assert idle.request("GET", "/").status == 200
+        hosted.process.send_signal(signal.SIGTERM)
+        assert idle.is_closed()
+    assert hosted.process.wait(20) == 0
+    assert hosted.told[-3:] == ["draining", "served", "ended"]
+
+
+def test_listener_that_refuses_new_connections_keeps_those_that_it_has() -> None:
+    with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname()) as early,
         socket.socket() as late,
