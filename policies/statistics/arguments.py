@@ -12,6 +12,9 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 T = TypeVar("T")
 
 
@@ -70,3 +73,17 @@ def one_of(name: str, value: T, known: Collection[T]) -> T:
     near = get_close_matches(str(value), [str(each) for each in known], n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{name} must be one of {', '.join(repr(each) for each in known)}, got {value!r}{hint}")
+
+
+def shares(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """The values (n,) as an array, if all are in [0, 1].
+
+    >>> shares("values", [0, 1]).tolist()
+    [0.0, 1.0]
+    """
+    x = np.asarray(values, dtype=np.float64)
+    if x.ndim != 1:
+        raise ValueError(f"{name} must be of one dimension, got {x.ndim}")
+    if x.size and not (x.min() >= 0.0 and x.max() <= 1.0):
+        raise ValueError(f"{name} must be in [0, 1], got {x.min()!r} to {x.max()!r}")
+    return x

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+Detail = float | tuple[float, ...] | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,35 +26,29 @@ class Estimate:
     p_value: float | None = None
     e_value: float | None = None
     assumptions: tuple[str, ...] = ()
-    details: tuple[tuple[str, float | tuple[float, ...] | str], ...] = ()
+    details: tuple[tuple[str, Detail], ...] = ()
 
-    def detail(self, name: str) -> float | tuple[float, ...] | str:
+    def detail(self, name: str) -> Detail:
         """The named detail; an unknown name is refused with the list of those there are."""
-        for key, value in self.details:
-            if key == name:
-                return value
-        known = ", ".join(key for key, _ in self.details) or "none"
-        raise KeyError(f"{self.method} has no detail {name!r}; it has: {known}")
+        return _detail(self.method, self.details, name)
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
     """The outcome of a test that estimates nothing: a statistic and its p-value or e-value."""
 
+    __test__: ClassVar = False  # to pytest, which takes classes of this name for its own
+
     method: str
     statistic: float
     p_value: float | None = None
     log_e_value: float | None = None
     assumptions: tuple[str, ...] = ()
-    details: tuple[tuple[str, float | tuple[float, ...] | str], ...] = ()
+    details: tuple[tuple[str, Detail], ...] = ()
 
-    def detail(self, name: str) -> float | tuple[float, ...] | str:
+    def detail(self, name: str) -> Detail:
         """The named detail; an unknown name is refused with the list of those there are."""
-        for key, value in self.details:
-            if key == name:
-                return value
-        known = ", ".join(key for key, _ in self.details) or "none"
-        raise KeyError(f"{self.method} has no detail {name!r}; it has: {known}")
+        return _detail(self.method, self.details, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +57,11 @@ class NotEstimable:
 
     method: str
     reason: str
+
+
+def _detail(method: str, details: tuple[tuple[str, Detail], ...], name: str) -> Detail:
+    for key, value in details:
+        if key == name:
+            return value
+    known = ", ".join(key for key, _ in details) or "none"
+    raise KeyError(f"{method} has no detail {name!r}; it has: {known}")

@@ -15,6 +15,7 @@ before the start: a tuning that follows the data voids the guarantee.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import e, exp, expm1, inf, log, sqrt
 from typing import Final, Literal
 
@@ -50,6 +51,7 @@ def optimum(alpha: float, tuning: Tuning = "expansion") -> float:
     return -2.0 * log(alpha) + log(1.0 - 2.0 * log(alpha))
 
 
+@lru_cache(maxsize=1024)
 def rho(alpha: float, n_star: float, sides: int = 2, tuning: Tuning = "expansion") -> float:
     """The mixture's tuning parameter (per square root of a unit); one-sided intervals take it at 2 alpha.
 

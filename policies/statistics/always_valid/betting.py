@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.statistics.arguments import positive, share
+from policies.statistics.arguments import positive, share, shares
 from policies.statistics.result import Estimate, NotEstimable
 
 
@@ -49,13 +49,9 @@ def betting(
     share("theta", theta)
     share("truncation", truncation)
     positive("breaks", breaks)
-    x = np.asarray(values, dtype=float)
-    if x.ndim != 1:
-        raise ValueError(f"values must be of one dimension, got {x.ndim}")
+    x = shares("values", values)
     if x.size == 0:
         return NotEstimable(method, "no values")
-    if not (x.min() >= 0.0 and x.max() <= 1.0):
-        raise ValueError(f"values must be in [0, 1], got {x.min()!r} to {x.max()!r}")
     grid = np.arange(breaks + 1) / breaks
     kept = np.flatnonzero(_log_capital(x, grid, _bets(x, alpha), theta, truncation) < -log(alpha))
     if kept.size == 0:

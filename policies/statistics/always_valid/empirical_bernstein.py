@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.statistics.arguments import share
+from policies.statistics.arguments import share, shares
 from policies.statistics.result import Estimate, NotEstimable
 
 
@@ -40,13 +40,9 @@ def empirical_bernstein(
     method = "empirical-Bernstein confidence sequence"
     share("alpha", alpha)
     share("truncation", truncation)
-    x = np.asarray(values, dtype=float)
-    if x.ndim != 1:
-        raise ValueError(f"values must be of one dimension, got {x.ndim}")
+    x = shares("values", values)
     if x.size == 0:
         return NotEstimable(method, "no values")
-    if not (x.min() >= 0.0 and x.max() <= 1.0):
-        raise ValueError(f"values must be in [0, 1], got {x.min()!r} to {x.max()!r}")
     i = np.arange(1, x.size + 1)
     mean = (0.5 + np.cumsum(x)) / (i + 1)
     variance = (0.25 + np.cumsum((x - mean) ** 2)) / (i + 1)

@@ -91,17 +91,21 @@ def outcome_rate_by_bucket(outcomes: Floats, requests: Floats) -> Test | NotEsti
         return NotEstimable(method, "no epoch has two variants with requests")
     if not kept.all():
         outcomes, requests, sizes = outcomes[kept], requests[kept], sizes[kept]
-    rates = outcomes.sum(axis=(1, 2)) / sizes.sum(axis=1)
-    of_epoch = outcomes.sum(axis=1) - rates[:, None] * requests.sum(axis=1)
+    by_bucket = outcomes.sum(axis=1)
+    rates = by_bucket.sum(axis=1) / sizes.sum(axis=1)
+    of_epoch = by_bucket - rates[:, None] * requests.sum(axis=1)
     shares = sizes / sizes.sum(axis=1, keepdims=True)
-    pulls = outcomes.sum(axis=0) - np.tensordot(rates, requests, axes=(0, 0)) - shares.T @ of_epoch
+    expected = np.tensordot(rates, requests, axes=(0, 0))
+    pulls = outcomes.sum(axis=0) - expected - shares.T @ of_epoch
     score = pulls.sum(axis=1)
     covariance = pulls @ pulls.T
     scale = float(np.abs(covariance).max())
-    rank = int(np.linalg.matrix_rank(covariance, tol=scale * 1e-10)) if scale > 0.0 else 0
+    values, directions = np.linalg.eigh(covariance)
+    known = values > scale * 1e-10
+    rank = int(np.count_nonzero(known))
     if rank == 0:
         return NotEstimable(method, "zero variance: the rate is the same in every bucket")
-    statistic = float(score @ np.linalg.pinv(covariance, rcond=1e-10) @ score)
+    statistic = float(np.sum((score @ directions[:, known]) ** 2 / values[known]))
     assumptions = ("units are independent", "outcomes are mature", "one look")
     return Test(method, statistic, float(chdtrc(rank, statistic)), None, assumptions, (("df", float(rank)),))
 

@@ -14,6 +14,7 @@ sketch cells, so that the sketch's relative error is inside.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import hypot, inf, sqrt
@@ -29,28 +30,52 @@ from policies.statistics.quantile.sketch import MICROSECOND
 from policies.statistics.result import Estimate, NotEstimable
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64] | NDArray[np.float64]
 ASSUMPTIONS: Final = (
     "units are independent, and all requests of a unit are in one group",
     f"latencies are known to a relative error of {RELATIVE_ERROR:g}",
 )
+_INTERVAL: Final = "clustered quantile interval"
+_DIFFERENCE: Final = "clustered difference of quantiles"
 _FARTHEST: Final = 38.0  # standard errors, where a normal tail leaves double precision
 
 
 @dataclass(frozen=True, slots=True)
-class _Distribution:
-    """Cumulative counts by cell (K,), the quantile's rank and cell, the standard error of its rank."""
+class Ranked:
+    """Where a quantile lies in a histogram: cumulative counts by cell (K), its rank and that rank's error."""
 
-    cumulative: Floats
+    cumulative: list[float]
     q: float
     error: float
     groups: int
+
+    @staticmethod
+    def of(method: str, histogram: ArrayLike, q: float) -> Ranked | NotEstimable:
+        """The q-quantile of counts (G, K); arguments and errors as for ``clustered_quantile``."""
+        cells = _checked(histogram)
+        share("q", q)
+        sizes = cells.sum(axis=1)
+        groups = int(np.count_nonzero(sizes))
+        if groups < 2:
+            return NotEstimable(method, f"{groups} group(s) of units with requests, 2 are needed")
+        cumulative = np.cumsum(cells.sum(axis=0)).tolist()
+        total = cumulative[-1]
+        cell = bisect_left(cumulative, q * total * (1.0 - 1e-12))
+        effect = 1.0
+        for edge in (cell - 1, cell):
+            below = cumulative[edge] / total if edge >= 0 else 0.0
+            if 0.0 < below < 1.0:
+                residual = cells[:, : edge + 1].sum(axis=1) - below * sizes
+                clustered = groups / (groups - 1) * float(np.square(residual).sum()) / total**2
+                effect = max(effect, clustered / (below * (1.0 - below) / total))
+        return Ranked(cumulative, q, sqrt(effect * q * (1.0 - q) / total), groups)
 
     def cell(self, multiplier: float) -> int | None:
         """The cell at the share q + multiplier * error; None beyond all that was seen."""
         at = self.q + multiplier * self.error
         if not 0.0 < at < 1.0:
             return None
-        return int(np.searchsorted(self.cumulative, at * self.cumulative[-1] * (1.0 - 1e-12)))
+        return bisect_left(self.cumulative, at * self.cumulative[-1] * (1.0 - 1e-12))
 
     def centre(self, multiplier: float) -> float:
         """The value of that cell in seconds; 0 and infinity beyond all that was seen."""
@@ -76,15 +101,17 @@ def clustered_quantile(
     >>> round(result.estimate, 5), round(result.low, 5), round(result.high, 5)
     (0.00625, 0.00613, 0.00664)
     """
-    method = "clustered quantile interval"
-    found = _distribution(method, histogram, q)
+    found = Ranked.of(_INTERVAL, histogram, q)
     share("alpha", alpha)
-    if isinstance(found, NotEstimable):
-        return found
+    return found if isinstance(found, NotEstimable) else ranked_quantile(found, alpha, multiplier=multiplier)
+
+
+def ranked_quantile(found: Ranked, alpha: float, *, multiplier: float | None = None) -> Estimate:
+    """``clustered_quantile`` of a quantile that has been found before."""
     width = critical(alpha, found.groups - 1) if multiplier is None else positive("multiplier", multiplier)
     low, high = found.cell(-width), found.cell(width)
     return Estimate(
-        method=method,
+        method=_INTERVAL,
         estimate=found.centre(0.0),
         low=0.0 if not low else MICROSECOND * GAMMA ** (low - 1),
         high=inf if high in (None, CELLS - 1) else MICROSECOND * GAMMA ** (high or 0),
@@ -112,19 +139,25 @@ def clustered_quantile_difference(
     >>> round(result.estimate, 5), result.low > 0, result.p_value < 0.001
     (0.00767, True, True)
     """
-    method = "clustered difference of quantiles"
-    base, other = _distribution(method, a, q), _distribution(method, b, q)
+    base, other = Ranked.of(_DIFFERENCE, a, q), Ranked.of(_DIFFERENCE, b, q)
     share("alpha", alpha)
     if isinstance(base, NotEstimable):
-        return NotEstimable(method, f"control: {base.reason}")
+        return NotEstimable(_DIFFERENCE, f"control: {base.reason}")
     if isinstance(other, NotEstimable):
-        return NotEstimable(method, f"treatment: {other.reason}")
+        return NotEstimable(_DIFFERENCE, f"treatment: {other.reason}")
+    return ranked_difference(base, other, alpha, multiplier=multiplier)
+
+
+def ranked_difference(
+    base: Ranked, other: Ranked, alpha: float, *, multiplier: float | None = None
+) -> Estimate:
+    """``clustered_quantile_difference`` of quantiles that have been found before."""
     freedom = min(base.groups, other.groups) - 1
     width = critical(alpha, freedom) if multiplier is None else positive("multiplier", multiplier)
     difference = other.centre(0.0) - base.centre(0.0)
     down, up = _reach(base, other, width), _reach(base, other, -width)
     return Estimate(
-        method=method,
+        method=_DIFFERENCE,
         estimate=difference,
         low=difference - down,
         high=difference + up,
@@ -161,35 +194,25 @@ def over_epochs(a: Sequence[ArrayLike], b: Sequence[ArrayLike]) -> tuple[Floats,
         return NotEstimable("quantiles over epochs", "no epoch in which both variants had requests")
     sizes = np.array([[one.sum(), two.sum()] for one, two in pairs])
     weights = sizes.sum(axis=1) / sizes.sum()
-    effective = 1.0 / (np.square(weights)[:, None] / sizes).sum(axis=0)
-    factors = weights[:, None] / sizes * effective
-    first, second = (
-        np.sum([pair[side] * factors[e, side] for e, pair in enumerate(pairs)], axis=0) for side in (0, 1)
-    )
+    first, second = (standardised([pair[side] for pair in pairs], sizes[:, side], weights) for side in (0, 1))
     return first, second
 
 
-def _distribution(method: str, histogram: ArrayLike, q: float) -> _Distribution | NotEstimable:
-    cells = _checked(histogram)
-    share("q", q)
-    sizes = cells.sum(axis=1)
-    groups = int(np.count_nonzero(sizes))
-    if groups < 2:
-        return NotEstimable(method, f"{groups} group(s) of units with requests, 2 are needed")
-    cumulative = np.cumsum(cells.sum(axis=0))
-    total = float(cumulative[-1])
-    cell = int(np.searchsorted(cumulative, q * total * (1.0 - 1e-12)))
-    effect = 1.0
-    for edge in (cell - 1, cell):
-        below = float(cumulative[edge]) / total if edge >= 0 else 0.0
-        if 0.0 < below < 1.0:
-            residual = cells[:, : edge + 1].sum(axis=1) - below * sizes
-            clustered = groups / (groups - 1) * float(np.square(residual).sum()) / total**2
-            effect = max(effect, clustered / (below * (1.0 - below) / total))
-    return _Distribution(cumulative, q, sqrt(effect * q * (1.0 - q) / total), groups)
+def standardised(
+    histograms: Sequence[Counts], sizes: Floats, weights: Floats, cells: slice = slice(None)
+) -> Floats:
+    """One variant's histograms (G, K) over epochs, of ``sizes`` > 0 (E,), at the shares ``weights`` (E,).
+
+    The total is the effective size. Only ``cells`` are looked at: the others must be empty.
+    """
+    factors = weights / sizes / float((weights**2 / sizes).sum())
+    total = np.zeros(histograms[0].shape)
+    for factor, each in zip(factors.tolist(), histograms, strict=True):
+        total[:, cells] += each[:, cells] * factor
+    return total
 
 
-def _reach(base: _Distribution, other: _Distribution, multiplier: float) -> float:
+def _reach(base: Ranked, other: Ranked, multiplier: float) -> float:
     """How far below (multiplier > 0) or above (< 0) the difference its interval ends, in seconds."""
     end_a, end_b = base.centre(multiplier), other.centre(-multiplier)
     if inf in (end_a, end_b):
@@ -197,7 +220,7 @@ def _reach(base: _Distribution, other: _Distribution, multiplier: float) -> floa
     return hypot(base.centre(0.0) - end_a, other.centre(0.0) - end_b) + RELATIVE_ERROR * (end_a + end_b)
 
 
-def _p_value(base: _Distribution, other: _Distribution, difference: float, freedom: int) -> float:
+def _p_value(base: Ranked, other: Ranked, difference: float, freedom: int) -> float:
     """Bisection on the multiplier: the interval grows with it, in steps of cells."""
     side = 1.0 if difference > 0.0 else -1.0
     low, high = 0.0, _FARTHEST

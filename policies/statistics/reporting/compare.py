@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from math import inf, log, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import Measured, Traffic
 from policies.statistics.result import NotEstimable
 from policies.statistics.strata.clustered import Panel
-from policies.statistics.strata.inverse_variance import inverse_variance
+from policies.statistics.strata.inverse_variance import combined
 from policies.statistics.strata.stratified import NONE_USABLE
 
 Floats = NDArray[np.float64]
@@ -114,6 +115,7 @@ class Comparer:
         self._traffic, self._metric, self._settings = traffic, metric, settings
         self._size = metric.panel.total.sum(axis=1)
         self._combined: dict[tuple[int, bytes], tuple[Mean, Floats]] = {}
+        self._within: list[tuple[tuple[EpochEffect, ...], float | None]] | None = None
 
     def weights(self, kept: NDArray[np.bool_], variant: int | None = None) -> Floats:
         """The epochs' weights (E,): by the traffic of all variants, or by the pair's precision (CMH)."""
@@ -198,27 +200,38 @@ class Comparer:
 
     def by_epoch(self, variant: int) -> tuple[tuple[EpochEffect, ...], float | None]:
         """The difference within each epoch that has both, unadjusted, and Cochran's Q p-value over them."""
+        if self._within is None:
+            self._within = self._by_epoch()
+        return self._within[variant - 1]
+
+    def _by_epoch(self) -> list[tuple[tuple[EpochEffect, ...], float | None]]:
+        """All variants in one go, as arrays (V - 1, E)."""
         panel, traffic = self._metric.panel, self._traffic
-        kept = np.flatnonzero(panel.usable(0, variant))
-        if kept.size == 0:
-            return (), None
-        pair = np.array([0, variant])
-        variances = panel.variance[kept][:, pair].sum(axis=1) - 2.0 * panel.cross[kept, variant]
+        numbers = np.array([epoch.number for epoch in traffic.evidence.epochs], np.int64)
+        kept = ((panel.clusters > 1) & (panel.clusters[:, :1] > 1)).T[1:]
+        variances = (panel.variance[:, :1] + panel.variance - 2.0 * panel.cross).T[1:]
         errors = np.sqrt(np.maximum(variances, 0.0))
-        values = panel.mean[kept, variant] - panel.mean[kept, 0]
-        counts = np.minimum(traffic.units[kept], panel.total[kept])[:, pair]
-        enough = (counts.min(axis=1) >= self._settings.minimum_units) & (errors > 0.0)
-        df = panel.clusters[kept][:, pair].min(axis=1) - 1.0
-        widths = quantiles(np.maximum(counts.sum(axis=1), 1.0), df, self._settings) * errors
-        columns = (kept, values, errors, values - widths, values + widths, enough)
+        values = (panel.mean - panel.mean[:, :1]).T[1:]
+        counts = np.minimum(traffic.units, panel.total)
+        smaller, n = np.minimum(counts, counts[:, :1]).T[1:], (counts + counts[:, :1]).T[1:]
+        df = np.minimum(panel.clusters, panel.clusters[:, :1]).T[1:] - 1.0
+        enough = kept & (smaller >= self._settings.minimum_units) & (errors > 0.0)
+
+        factors = quantiles(np.where(enough, n, 1.0), np.where(enough, df, 1.0), self._settings)
+        widths = np.where(enough, factors, 0.0) * errors
+        columns: list[NDArray[Any]] = [np.broadcast_to(numbers, kept.shape), values, errors]
+        for end in (values - widths, values + widths):
+            columns.append(end.astype(np.object_))
+            columns[-1][~enough] = None
         rows = [
-            EpochEffect(
-                traffic.evidence.epochs[e].number, value, error, *((low, high) if fit else (None, None))
-            )
-            for e, value, error, low, high, fit in zip(*(column.tolist() for column in columns), strict=True)
+            tuple(map(EpochEffect, *(column[v, here].tolist() for column in columns)))
+            for v, here in enumerate(kept)
         ]
-        trusted = [row for row in rows if row.low is not None]
-        if len(trusted) < 2:
-            return tuple(rows), None
-        found = inverse_variance([r.difference for r in trusted], [r.standard_error**2 for r in trusted])
-        return tuple(rows), None if isinstance(found, NotEstimable) else float(str(found.detail("q_p")))
+        comparable = np.count_nonzero(enough, axis=1) > 1
+        p_values: list[float | None] = [None] * len(rows)
+        if comparable.any():
+            precision = np.divide(1.0, variances, out=np.zeros_like(variances), where=enough)[comparable]
+            disagree = combined(np.where(enough, values, 0.0)[comparable], precision)[3]
+            for place, p_value in zip(np.flatnonzero(comparable).tolist(), disagree.tolist(), strict=True):
+                p_values[place] = p_value
+        return list(zip(rows, p_values, strict=True))

@@ -41,7 +41,7 @@ def judged(candidates: Sequence[Candidate], settings: AnalysisSettings) -> list[
 
 def _decided(candidate: Candidate, p_value: float, alpha: float, settings: AnalysisSettings) -> Effect:
     drawn = candidate.draw(alpha)
-    effect = replace(candidate.effect, adjusted=replace(drawn, p_value=p_value))
+    effect = replace(candidate.effect, adjusted=Interval(drawn.low, drawn.high, drawn.level, p_value))
     decision, reason = decide(candidate.spec, drawn, effect.maturity_slack, candidate.held)
     needed = None
     if decision == "not enough data" and candidate.held is None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from policies.latency_cells import CELLS
 from policies.statistics.always_valid import asymptotic
 from policies.statistics.kernel import critical, studentised
-from policies.statistics.quantile.clustered import clustered_quantile, clustered_quantile_difference
+from policies.statistics.quantile.clustered import Ranked, ranked_difference, ranked_quantile, standardised
 from policies.statistics.reporting.compare import quantile
 from policies.statistics.reporting.result import Interval
 from policies.statistics.reporting.settings import AnalysisSettings
@@ -25,8 +25,7 @@ Floats = NDArray[np.float64]
 class QuantileDifference:
     """One quantile of a variant minus the control's, in seconds, with what any interval of it needs."""
 
-    histograms: tuple[Floats, Floats]
-    q: float
+    pair: tuple[Ranked, Ranked]
     control: float
     variant: float
     one_look: Interval
@@ -47,8 +46,7 @@ class QuantileDifference:
         """The interval for any number of looks: the same one at the confidence sequence's multiplier."""
         level = settings.alpha if alpha is None else alpha
         multiplier = studentised(quantile(self.n, settings, level), self.df)
-        found = clustered_quantile_difference(*self.histograms, self.q, level, multiplier=multiplier)
-        assert isinstance(found, Estimate)  # the same histograms gave an estimate for one look
+        found = ranked_difference(*self.pair, level, multiplier=multiplier)
         p_value, tail = 1.0, self.one_look.p_value
         if tail is not None and tail < 1.0:
             z = critical(max(tail, 1e-300))
@@ -66,31 +64,26 @@ class Latency:
 
     def __init__(self, traffic: Traffic, name: str) -> None:
         self._traffic, self._name = traffic, name
-        self._size = np.zeros(traffic.units.shape)
-        used = np.zeros(CELLS, np.int64)
+        counts = np.zeros((*traffic.units.shape, CELLS), np.int64)
         for e, v, each in traffic.found():
-            cells = getattr(each, f"{name}_histogram").sum(axis=0)
-            self._size[e, v] = cells.sum()
-            used += cells
+            np.add.reduce(getattr(each, f"{name}_histogram"), axis=0, out=counts[e, v])
+        self._size = counts.sum(axis=2, dtype=np.float64)
         # Latencies of one service fill few of the cells: the rest need not be added up.
-        filled = np.flatnonzero(used)
+        filled = np.flatnonzero(counts.any(axis=(0, 1)))
         self._used = slice(int(filled[0]), int(filled[-1]) + 1) if filled.size else slice(0, 0)
         self._standardised: dict[tuple[int, bytes], Floats] = {}
+        self._found: dict[tuple[int, bytes, float], Ranked | NotEstimable] = {}
 
     def standardised(self, variant: int, kept: NDArray[np.bool_]) -> Floats:
         """A variant's histogram (G, K) over the kept epochs (E,), in all of which it has requests."""
         key = (variant, kept.tobytes())
         if key not in self._standardised:
             weights = self._size[kept].sum(axis=1) / self._size[kept].sum()
-            sizes = self._size[kept, variant]
-            factors = weights / sizes / float((weights**2 / sizes).sum())
             epochs = [self._traffic.evidence.epochs[e] for e in np.flatnonzero(kept)]
             name, attribute = self._traffic.variants[variant], f"{self._name}_histogram"
             cells = [getattr(epoch.variants[name], attribute) for epoch in epochs]
-            total = np.zeros(cells[0].shape)
-            for factor, each in zip(factors.tolist(), cells, strict=True):
-                total[:, self._used] += each[:, self._used] * factor
-            self._standardised[key] = total
+            found = standardised(cells, self._size[kept, variant], weights, self._used)
+            self._standardised[key] = found
         return self._standardised[key]
 
     def of(self, variant: int, q: float, alpha: float) -> Estimate | NotEstimable:
@@ -98,7 +91,8 @@ class Latency:
         kept = self._size[:, variant] > 0
         if not kept.any():
             return NotEstimable(self._name, "no requests")
-        return clustered_quantile(self.standardised(variant, kept), q, alpha)
+        found = self._ranked(variant, kept, q)
+        return found if isinstance(found, NotEstimable) else ranked_quantile(found, alpha)
 
     def difference(
         self, variant: int, q: str, settings: AnalysisSettings
@@ -110,11 +104,19 @@ class Latency:
         units = self._traffic.units[kept][:, [0, variant]].sum(axis=0)
         if units.min() < settings.minimum_units:
             return NotEstimable(name, f"a variant has fewer than {settings.minimum_units} units")
-        pair = self.standardised(0, kept), self.standardised(variant, kept)
-        found = clustered_quantile_difference(*pair, QUANTILES[q], settings.alpha)
-        if isinstance(found, NotEstimable):
-            return found
+        a, b = (self._ranked(v, kept, QUANTILES[q]) for v in (0, variant))
+        if isinstance(a, NotEstimable):
+            return NotEstimable(name, f"control: {a.reason}")
+        if isinstance(b, NotEstimable):
+            return NotEstimable(name, f"treatment: {b.reason}")
+        found = ranked_difference(a, b, settings.alpha)
         control, treatment, df = (float(str(found.detail(key))) for key in ("control", "treatment", "df"))
         interval = Interval(found.low, found.high, found.level, found.p_value)
         n = float(units.sum())
-        return QuantileDifference(pair, QUANTILES[q], control, treatment, interval, df, n, kept)
+        return QuantileDifference((a, b), control, treatment, interval, df, n, kept)
+
+    def _ranked(self, variant: int, kept: NDArray[np.bool_], q: float) -> Ranked | NotEstimable:
+        key = (variant, kept.tobytes(), q)
+        if key not in self._found:
+            self._found[key] = Ranked.of(self._name, self.standardised(variant, kept), q)
+        return self._found[key]

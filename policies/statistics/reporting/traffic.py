@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -33,7 +32,7 @@ class Traffic:
     """Evidence as arrays over (E epochs, V variants): control is variant 0.
 
     ``units``, ``units_variance``, ``immature``, ``weights`` and ``routed`` (requests in all) are (E, V);
-    ``requests`` is (E, V, B).
+    ``requests`` is (E, V, B); ``cells`` are the evidence itself, E * V of them, None where there is none.
     """
 
     evidence: ExperimentEvidence
@@ -44,6 +43,7 @@ class Traffic:
     weights: Floats
     routed: Floats
     requests: Floats
+    cells: tuple[VariantEvidence | None, ...]
 
     @staticmethod
     def of(evidence: ExperimentEvidence) -> Traffic:
@@ -55,7 +55,8 @@ class Traffic:
             raise ValueError(f"all evidence must have the same number of buckets, got {sorted(sizes)}")
         units, variance, immature, weights, routed = (np.zeros(shape) for _ in range(5))
         requests = np.zeros((*shape, sizes.pop() if sizes else 1))
-        traffic = Traffic(evidence, variants, units, variance, immature, weights, routed, requests)
+        cells = tuple(epoch.variants.get(name) for epoch in evidence.epochs for name in variants)
+        traffic = Traffic(evidence, variants, units, variance, immature, weights, routed, requests, cells)
         for e, epoch in enumerate(evidence.epochs):
             weights[e] = [epoch.weights.get(name, 0.0) for name in variants]
         for e, v, found in traffic.found():
@@ -66,24 +67,24 @@ class Traffic:
 
     def found(self) -> Iterator[tuple[int, int, VariantEvidence]]:
         """Each (epoch, variant) that has evidence, by index."""
-        for e, epoch in enumerate(self.evidence.epochs):
-            for v, name in enumerate(self.variants):
-                if name in epoch.variants:
-                    yield e, v, epoch.variants[name]
+        for place, each in enumerate(self.cells):
+            if each is not None:
+                yield *divmod(place, len(self.variants)), each
 
-    def stacked(self, pick: Callable[[VariantEvidence], NDArray[Any]], out: Floats | None = None) -> Floats:
-        """One array (B,) of each epoch and variant as (E, V, B) floats, zeros where there is no evidence.
+    def stacked(self, rows: Sequence[NDArray[Any] | None], out: Floats | None = None) -> Floats:
+        """One array (B,) of each of ``cells`` as (E, V, B) floats, zeros for None.
 
         Written into ``out``, which must be contiguous, if it is given.
         """
-        rows: list[NDArray[Any]] = []
         nothing = np.zeros(self.requests.shape[2])
-        for epoch in self.evidence.epochs:
-            rows += [pick(epoch.variants[v]) if v in epoch.variants else nothing for v in self.variants]
         out = np.empty(self.requests.shape) if out is None else out
         if rows:
-            np.concatenate(rows, out=out.reshape(-1))
+            np.concatenate([nothing if row is None else row for row in rows], out=out.reshape(-1))
         return out
+
+    def outcomes(self, name: str) -> list[BucketSums | None]:
+        """A metric's sums for each of ``cells``, None where there are none."""
+        return [None if each is None else each.outcomes.get(name) for each in self.cells]
 
     def immature_share(self, variant: int) -> float:
         """The share of a variant's requests, over all epochs, whose outcomes may still come."""
@@ -124,32 +125,33 @@ def measure(traffic: Traffic, metrics: Sequence[MetricSpec]) -> Iterator[Measure
     for spec in metrics:
         yield _declared(traffic, spec, recorded, spare)
     for spec, attribute in zip(OPERATIONAL, ("errors", *LATENCIES), strict=True):
-        sums = traffic.stacked(attrgetter(attribute), spare[1])
+        rows = [None if each is None else getattr(each, attribute) for each in traffic.cells]
+        sums = traffic.stacked(rows, spare[1])
         panel = Panel.of(traffic.requests, sums, spare[2])
         yield Measured(spec, "operational", panel, sums.sum(axis=(0, 2)))
 
 
 def _declared(traffic: Traffic, spec: MetricSpec, recorded: set[str], spare: Floats) -> Measured:
-    counted = None if spec.per == "request" else _counted(traffic, spec.name, spare[0])
-    sums = _summed(traffic, spec.name, spare[1])
+    found = traffic.outcomes(spec.name)
+    counted = None if spec.per == "request" else _counted(traffic, found, spare[0])
+    sums = _summed(traffic, found, spare[1])
     denominator = traffic.requests if counted is None else counted
     covariate = None
     if spec.covariate is not None:
         if spec.covariate not in recorded:
             known = ", ".join(sorted(recorded)) or "none"
             raise ValueError(f"metric {spec.name!r}: no covariate {spec.covariate!r}; recorded are: {known}")
-        covariate = Panel.of(_counted(traffic, spec.covariate), _summed(traffic, spec.covariate))
+        explaining = traffic.outcomes(spec.covariate)
+        covariate = Panel.of(_counted(traffic, explaining), _summed(traffic, explaining))
     panel = Panel.of(denominator, sums, spare[2])
     return Measured(spec, "declared", panel, sums.sum(axis=(0, 2)), covariate, counted)
 
 
-def _counted(traffic: Traffic, name: str, out: Floats | None = None) -> Floats:
-    """How many outcomes of this name were counted, (E, V, B)."""
-    empty = BucketSums.empty(traffic.requests.shape[2])
-    return traffic.stacked(lambda each: each.outcomes.get(name, empty).denominator, out)
+def _counted(traffic: Traffic, found: Sequence[BucketSums | None], out: Floats | None = None) -> Floats:
+    """How many outcomes were counted, (E, V, B)."""
+    return traffic.stacked([None if each is None else each.denominator for each in found], out)
 
 
-def _summed(traffic: Traffic, name: str, out: Floats | None = None) -> Floats:
-    """The sum of this name's outcomes, (E, V, B)."""
-    empty = BucketSums.empty(traffic.requests.shape[2])
-    return traffic.stacked(lambda each: each.outcomes.get(name, empty).numerator, out)
+def _summed(traffic: Traffic, found: Sequence[BucketSums | None], out: Floats | None = None) -> Floats:
+    """The sum of the outcomes, (E, V, B)."""
+    return traffic.stacked([None if each is None else each.numerator for each in found], out)

@@ -43,7 +43,7 @@ class Panel:
     @staticmethod
     def of(denominator: Floats, numerator: Floats, spare: Floats | None = None) -> Panel:
         """From sums (E, V, B), in few passes; ``spare``, of their shape, is working memory if given."""
-        clusters = np.count_nonzero(denominator, axis=2)
+        clusters = (denominator != 0.0).view(np.int8).sum(axis=2, dtype=np.int32).astype(np.int64)
         total, won = denominator.sum(axis=2), numerator.sum(axis=2)
         mean = np.divide(won, total, out=np.full(total.shape, np.nan), where=total > 0)
         known = np.nan_to_num(mean)
@@ -68,9 +68,10 @@ class Panel:
         means = np.where(weights > 0.0, self.mean[:, variant], 0.0)
         pull = weights * _factor(self.clusters[:, variant], self.total[:, variant])
         denominator = self.denominator[:, variant]
-        influence: Floats = pull @ self.numerator[:, variant] - (pull * means) @ denominator
-        scale = np.abs(pull * means) @ denominator
-        clusters = int(np.count_nonzero((weights > 0.0).astype(np.float64) @ denominator))
+        rows = np.array([pull * means, np.abs(pull * means), weights > 0.0])
+        expected, scale, found = rows @ denominator
+        influence: Floats = pull @ self.numerator[:, variant] - expected
+        clusters = int(np.count_nonzero(found))
         square = float(influence @ influence)
         if square <= ROUNDING**2 * float(scale @ scale):
             square, influence = 0.0, np.zeros_like(influence)

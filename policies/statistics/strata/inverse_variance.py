@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from policies.statistics.kernel import wald
 from policies.statistics.result import Estimate, NotEstimable
+
+Floats = NDArray[np.float64]
 
 
 def inverse_variance(
@@ -40,24 +43,33 @@ def inverse_variance(
         return NotEstimable(method, "no epoch has an estimate with a variance")
     if not v.all():
         return NotEstimable(method, "zero variance in an epoch: its weight would be infinite")
-    precision = float((1.0 / v).sum())
-    weights = 1.0 / v / precision
-    estimate = float(weights @ d)
-    q = float(((d - estimate) ** 2 / v).sum())
-    df = d.size - 1
+    weights = 1.0 / v
+    estimate, variance, q, q_p = (float(each) for each in combined(d, weights))
     return wald(
         method,
         estimate,
-        1.0 / precision,
+        variance,
         alpha,
         assumptions=("the effect is the same in every epoch", "epochs are independent"),
         details=(
             ("q", q),
-            ("q_p", float(chdtrc(df, q)) if df else float("nan")),
-            ("weights", tuple(weights.tolist())),
+            ("q_p", q_p),
+            ("weights", tuple((weights * variance).tolist())),
             ("strata_left_out", float(len(differences) - d.size)),
         ),
     )
+
+
+def combined(d: Floats, weights: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """The mean, its variance, Cochran's Q and its p-value, over the last axis of d and 1 / variance (..., E).
+
+    What has the weight 0 is left out, and there must be one that has not; the p-value of a single one is NaN.
+    """
+    variance = 1.0 / weights.sum(axis=-1)
+    mean = (weights * d).sum(axis=-1) * variance
+    q = (weights * (d - mean[..., None]) ** 2).sum(axis=-1)
+    df = np.count_nonzero(weights, axis=-1) - 1.0
+    return mean, variance, q, np.where(df > 0.0, chdtrc(np.maximum(df, 1.0), q), np.nan)
 
 
 METHODS: Final[dict[str, Callable[..., object]]] = {"inverse_variance": inverse_variance}
