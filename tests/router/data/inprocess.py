@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 from router.config_file import read_settings
 from router.data.downstream import ClientConnection
 from router.data.plane import Plane
+from router.data.pool import Pool
 from router.data.recorder import Recorder
 from router.epochs import advance
 from router.errors import StoreUnavailable
@@ -46,7 +47,7 @@ class Running:
 
     def pool(self, name: str) -> Any:
         """The pool of a backend, as the present snapshot's requests use it."""
-        return self.plane._pools[name]
+        return pools_of(self.plane)[name]
 
     async def connect(self) -> Client:
         """A new client connection."""
@@ -89,6 +90,14 @@ class Client:
         self.writer.close()
 
 
+def pools_of(plane: Plane) -> dict[str, Pool]:
+    """The pools that a plane's present snapshot uses, by backend."""
+    entries = list(plane.snapshot.prefixes.values())
+    pools = [entry.pool for entry in entries if entry.pool is not None]
+    pools += [slot.pool for entry in entries if entry.trial is not None for slot in entry.trial.slots.values()]
+    return {pool.name: pool for pool in pools}
+
+
 @contextlib.asynccontextmanager
 async def running(state: State, folder: Path) -> AsyncIterator[Running]:
     """A plane in force of this state, swept as a worker sweeps it."""
@@ -114,7 +123,7 @@ async def running(state: State, folder: Path) -> AsyncIterator[Running]:
                 await ours.writer.wait_closed()
         for client in list(plane.clients):
             client.transport.abort()
-        pools = list(plane._pools.values())
+        pools = list(pools_of(plane).values())
         for pool in pools:
             pool.retire()
         await eventually(lambda: not plane.clients)
