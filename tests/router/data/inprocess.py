@@ -94,7 +94,8 @@ def pools_of(plane: Plane) -> dict[str, Pool]:
     """The pools that a plane's present snapshot uses, by backend."""
     entries = list(plane.snapshot.prefixes.values())
     pools = [entry.pool for entry in entries if entry.pool is not None]
-    pools += [slot.pool for entry in entries if entry.trial is not None for slot in entry.trial.slots.values()]
+    trials = [entry.trial for entry in entries if entry.trial is not None]
+    pools += [slot.pool for trial in trials for slot in trial.slots.values()]
     return {pool.name: pool for pool in pools}
 
 
