@@ -32,6 +32,7 @@ class ClientConnection(RequestReader, asyncio.Protocol):
     """One client's connection, as uvicorn's ``http=`` protocol."""
 
     __slots__ = (
+        "_advancing",
         "_backend_full",
         "_backlog",
         "_connections",
@@ -62,6 +63,7 @@ class ClientConnection(RequestReader, asyncio.Protocol):
         self.deadline = _FOREVER
         self.send_deadline = _FOREVER
         self.gone = False
+        self._advancing = False
         self._eof = False
         self._held = False
         self._backend_full = False
@@ -79,6 +81,7 @@ class ClientConnection(RequestReader, asyncio.Protocol):
         self.forwarded_for = b"x-forwarded-for: %b\r\n" % self.peer
         if transport.get_extra_info("sslcontext") is not None:
             self._proto = b"x-forwarded-proto: https\r\n"
+        self.forwarded = self._proto
         self.deadline = self.plane.now + self.plane.snapshot.limits.header_timeout
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -293,10 +296,14 @@ class ClientConnection(RequestReader, asyncio.Protocol):
 
     def forwarded_lines(self, host: bytes | None) -> bytes:
         """``x-forwarded-proto`` and ``-host``; made once for each host that a client asks for in a row."""
-        if host != self.forwarded_host or not self.forwarded:
-            self.forwarded_host = host
-            self.forwarded = self._proto + (b"" if host is None else b"x-forwarded-host: %b\r\n" % host)
+        self.forwarded_host = host
+        self.forwarded = self._proto + (b"" if host is None else b"x-forwarded-host: %b\r\n" % host)
         return self.forwarded
+
+    @property
+    def ends(self) -> bool:
+        """Whether the current answer is the last, because the worker ends and no other request has come."""
+        return self.plane.draining and not self._queue
 
     def open_tunnel(self) -> None:
         """The backend agreed to another protocol: what was held back goes to it, and the rest after it."""
@@ -340,15 +347,22 @@ class ClientConnection(RequestReader, asyncio.Protocol):
             )
 
     def _next(self) -> None:
-        """The next of the queue is current."""
-        exchange = self.current = self._queue.popleft()
-        if self._backlog:
-            self.plane.call_soon(self._feed_backlog)
-        self.resume_reading()
-        if exchange.complete or exchange.refusal is not None:
-            exchange.begin()
-        elif exchange.method:
-            self._unfinished(exchange, 0)
+        """The next of the queue is current, and again the next of those that are answered at once."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self._queue and self.current is None and self.send_deadline == _FOREVER:
+                exchange = self.current = self._queue.popleft()
+                if self._backlog:
+                    self.plane.call_soon(self._feed_backlog)
+                self.resume_reading()
+                if exchange.complete or exchange.refusal is not None:
+                    exchange.begin()
+                elif exchange.method:
+                    self._unfinished(exchange, 0)
+        finally:
+            self._advancing = False
 
     def close(self) -> None:
         """Close when all that was written has been sent."""
@@ -406,7 +420,11 @@ class ClientConnection(RequestReader, asyncio.Protocol):
         self._queue.clear()
         self.plane.send_all()
         if unread and self.transport.can_write_eof() and not self._eof:
-            self.transport.write_eof()
+            try:
+                self.transport.write_eof()
+            except OSError:  # it was reset, and reading was held back, so that nobody has heard of it
+                self.transport.abort()
+                return
             self._stash = None
             self._update_reading()
             self.deadline = self.plane.now + _LINGER
