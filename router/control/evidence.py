@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import expm1, log
 from typing import Any, Final
@@ -22,7 +22,12 @@ from router.store.states import read_epochs
 
 _MICROSECOND: Final = 1e-6
 
-Array = NDArray[np.int64] | NDArray[np.float64]
+# So many of an experiment's cells (an epoch's variants) are read at once: some ten megabytes at most.
+_CELLS_AT_ONCE: Final = 16
+
+# By bucket, in the order of `layout.ARRAYS`; what follows them there is by latency cell.
+_COUNTS: Final = layout.ARRAYS[:4]
+_HISTOGRAMS: Final = layout.ARRAYS[4:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +41,21 @@ class _Cell:
 async def read_evidence(redis: Redis, name: str, experiment: Experiment, now: float) -> ExperimentEvidence:
     """All of an experiment's epochs, with the sums of each variant that had requests or outcomes.
 
-    One round trip for the epochs and one transaction for all sums, so that no batch is half in them. ``now``
-    is unix seconds. `StoreUnavailable` when Redis does not answer.
+    One round trip for the epochs and one transaction for some cells at a time, so that no batch is half in a
+    cell, and memory is bounded. ``now`` is unix seconds. `StoreUnavailable` when Redis does not answer.
     """
     epochs = await read_epochs(redis, name)
     cells = [_Cell(epoch, variant) for epoch in epochs for variant in epoch.weights]
-    width = len(layout.ARRAYS) + len(layout.OTHERS[:2]) + 2 * len(experiment.metrics)
-    with seam():
-        async with redis.pipeline(transaction=True) as pipe:
-            for cell in cells:
-                _ask(pipe, name, cell, experiment.metrics)
-            replies: list[Any] = await pipe.execute()
-
     mature = now - experiment.attribution
     found: dict[int, dict[str, VariantEvidence]] = {epoch.number: {} for epoch in epochs}
-    for place, cell in enumerate(cells):
-        answers = replies[place * width : (place + 1) * width]
-        if any(answers):
-            found[cell.epoch.number][cell.variant] = _variant(answers, experiment.metrics, mature)
+    for first in range(0, len(cells), _CELLS_AT_ONCE):
+        some = cells[first : first + _CELLS_AT_ONCE]
+        with seam():
+            answers = await _ask(redis, name, some, experiment.metrics)
+        for cell, each in zip(some, _decoded(*answers, experiment.metrics, mature), strict=True):
+            if each is not None:
+                found[cell.epoch.number][cell.variant] = each
+
     ends = [later.started for later in epochs[1:]]
     return ExperimentEvidence(
         experiment=name,
@@ -65,37 +67,64 @@ async def read_evidence(redis: Redis, name: str, experiment: Experiment, now: fl
     )
 
 
-def _ask(pipe: Any, name: str, cell: _Cell, metrics: Sequence[Metric]) -> None:
-    """Queue one cell's reads: the arrays, the bitmap's count, the minutes, then count and sum by metric."""
-    number, variant = cell.epoch.number, cell.variant
-    for what in layout.ARRAYS:
-        pipe.get(keys.sums(name, number, variant, what))
-    pipe.bitcount(keys.sums(name, number, variant, "units"))
-    pipe.hgetall(keys.sums(name, number, variant, "minutes"))
-    for metric in metrics:
-        for what in ("count", "sum"):
-            pipe.get(keys.outcomes(name, number, variant, metric.name, metric.kind, what))
+async def _ask(
+    redis: Redis, name: str, cells: Sequence[_Cell], metrics: Sequence[Metric]
+) -> tuple[list[bytes | None], list[int], list[dict[bytes, bytes]]]:
+    """All cells' arrays, then their marked positions, then their periods."""
+    arrays: list[str] = []
+    for cell in cells:
+        place = (name, cell.epoch.number, cell.variant)
+        arrays += [keys.sums(*place, what) for what in _COUNTS]
+        arrays += [keys.outcomes(*place, metric.name, metric.kind, "count") for metric in metrics]
+        arrays += [keys.outcomes(*place, metric.name, metric.kind, "sum") for metric in metrics]
+        arrays += [keys.sums(*place, what) for what in _HISTOGRAMS]
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.mget(arrays)
+        for what, ask in (("units", pipe.bitcount), ("periods", pipe.hgetall)):
+            for cell in cells:
+                ask(keys.sums(name, cell.epoch.number, cell.variant, what))
+        stored, *others = await pipe.execute()
+    return stored, others[: len(cells)], others[len(cells) :]
 
 
-def _variant(answers: Sequence[Any], metrics: Sequence[Metric], mature: float) -> VariantEvidence:
-    """One variant's evidence from the answers to `_ask`'s questions."""
-    requests, errors, first_byte, last_byte, first_cells, last_cells, marked, minutes = answers[:8]
-    units, variance = linear_count(int(marked))
-    return VariantEvidence(
-        requests=_counts(requests),
-        errors=_counts(errors),
-        first_byte=_seconds(first_byte),
-        last_byte=_seconds(last_byte),
-        units=units,
-        units_variance=variance,
-        first_byte_histogram=_histogram(first_cells),
-        last_byte_histogram=_histogram(last_cells),
-        outcomes={
-            metric.name: _outcomes(metric, answers[8 + 2 * place], answers[9 + 2 * place])
-            for place, metric in enumerate(metrics)
-        },
-        immature_requests=_since(minutes, mature),
-    )
+def _decoded(
+    stored: list[bytes | None],
+    marked: list[int],
+    periods: list[dict[bytes, bytes]],
+    metrics: Sequence[Metric],
+    mature: float,
+) -> Iterator[VariantEvidence | None]:
+    """Each cell's evidence from the answers to `_ask`'s questions; None where there is nothing."""
+    width = len(layout.ARRAYS) + 2 * len(metrics)
+    of_cells = [stored[first : first + width] for first in range(0, len(stored), width)]
+    whole = len(_COUNTS) + len(metrics)
+    counts = _arrays([cell[:whole] for cell in of_cells], layout.COUNT_TYPE, BUCKETS)
+    sums = _arrays([cell[whole : whole + len(metrics)] for cell in of_cells], layout.SUM_TYPE, BUCKETS)
+    histograms = _arrays(
+        [cell[whole + len(metrics) :] for cell in of_cells], layout.CELL_TYPE, layout.GROUPS * CELLS
+    ).astype(np.int64)
+    for place, found in enumerate(of_cells):
+        if not (any(found) or marked[place] or periods[place]):
+            yield None
+            continue
+        requests, errors, first_byte, last_byte, *outcomes = counts[place]
+        units, variance = linear_count(marked[place])
+        first_cells, last_cells = histograms[place].reshape(2, layout.GROUPS, CELLS)
+        yield VariantEvidence(
+            requests=requests,
+            errors=errors,
+            first_byte=first_byte * _MICROSECOND,
+            last_byte=last_byte * _MICROSECOND,
+            units=units,
+            units_variance=variance,
+            first_byte_histogram=first_cells,
+            last_byte_histogram=last_cells,
+            outcomes={
+                metric.name: BucketSums(count, total.astype(np.int64) if metric.kind == "binary" else total)
+                for metric, count, total in zip(metrics, outcomes, sums[place], strict=True)
+            },
+            immature_requests=_since(periods[place], mature),
+        )
 
 
 def linear_count(marked: int) -> tuple[float, float]:
@@ -114,36 +143,14 @@ def linear_count(marked: int) -> tuple[float, float]:
     return POSITIONS * load, POSITIONS * (expm1(load) - load)
 
 
-def _counts(stored: bytes | None) -> NDArray[np.int64]:
-    return _array(stored, layout.COUNT_TYPE, BUCKETS).astype(np.int64)
+def _arrays(stored: Sequence[Sequence[bytes | None]], kind: str, size: int) -> NDArray[Any]:
+    """Strings as arrays of ``size`` in the machine's own order: what lies beyond a string's end is zero."""
+    length = size * np.dtype(kind).itemsize
+    joined = b"".join((each or b"").ljust(length, b"\0") for row in stored for each in row)
+    shape = (len(stored), len(stored[0]), size)
+    return np.frombuffer(joined, dtype=kind).reshape(shape).astype(np.dtype(kind).newbyteorder("="))
 
 
-def _seconds(stored: bytes | None) -> NDArray[np.float64]:
-    return np.multiply(_counts(stored), _MICROSECOND, dtype=np.float64)
-
-
-def _histogram(stored: bytes | None) -> NDArray[np.int64]:
-    return (
-        _array(stored, layout.CELL_TYPE, layout.GROUPS * CELLS).astype(np.int64).reshape(layout.GROUPS, CELLS)
-    )
-
-
-def _outcomes(metric: Metric, count: bytes | None, total: bytes | None) -> BucketSums:
-    """A metric's sums; those of a binary one are whole numbers and become integers."""
-    sums: Array = _array(total, layout.SUM_TYPE, BUCKETS).astype(np.float64)
-    if metric.kind == "binary":
-        sums = sums.astype(np.int64)
-    return BucketSums(denominator=_counts(count), numerator=sums)
-
-
-def _array(stored: bytes | None, kind: str, size: int) -> NDArray[Any]:
-    """A stored string as an array of ``size``: what lies beyond its end is zero."""
-    given = np.frombuffer(stored or b"", dtype=kind)
-    whole = np.zeros(size, dtype=kind)
-    whole[: given.size] = given
-    return whole
-
-
-def _since(minutes: Mapping[bytes, bytes], mature: float) -> int:
-    """Requests of the minutes that had not ended by ``mature`` (unix seconds)."""
-    return sum(int(count) for minute, count in minutes.items() if (int(minute) + 1) * 60 > mature)
+def _since(periods: Mapping[bytes, bytes], mature: float) -> int:
+    """Requests of the periods that had not ended by ``mature`` (unix seconds)."""
+    return sum(int(count) for ending, count in periods.items() if int(ending) > mature)

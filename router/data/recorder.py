@@ -19,7 +19,7 @@ import msgspec
 from policies.assignment import BUCKETS, POSITION_SHIFT, POSITIONS
 from policies.latency_cells import CELLS, cell
 from router.errors import StoreUnavailable
-from router.store.layout import GROUPS
+from router.store.layout import GROUPS, period_end
 from router.store.records import Batch, Delta
 from router.token import UNIDENTIFIED
 
@@ -54,10 +54,10 @@ class Accumulator:
             self._dirty.append(self)
         log.append(entry)
 
-    def fold(self, into: Delta, minute: int) -> None:
+    def fold(self, into: Delta, period: int) -> None:
         """Add the log to ``into`` and empty it."""
         log, self._log = self._log, []
-        into.minutes[minute] = into.minutes.get(minute, 0) + len(log)
+        into.periods[period] = into.periods.get(period, 0) + len(log)
         into.unidentified += sum(1 for entry in log if entry[4] & UNIDENTIFIED)
 
         # Lists by bucket are added to in half the time that dicts are.
@@ -101,7 +101,7 @@ class Recorder:
         journal: Path,
         window: Callable[[str], float] = lambda _: LONGEST_WINDOW,
     ) -> None:
-        """``window``: an experiment's attribution window in seconds, for which counts by minute are kept."""
+        """``window``: an experiment's attribution window in seconds, for which counts by period are kept."""
         self._writer = writer
         self._window = window
         self._send = send
@@ -144,7 +144,7 @@ class Recorder:
             writer=self._writer,
             number=number,
             deltas=list(deltas.values()),
-            keep_minutes=ceil(self._window(experiment) / 60) + 1,
+            keep_seconds=ceil(self._window(experiment)),
         )
 
     async def _confirm(self, experiment: str) -> None:
@@ -152,13 +152,13 @@ class Recorder:
         del self._in_doubt[experiment]
 
     def _take(self, now: float) -> None:
-        minute = int(now // 60)
         for accumulator in self._dirty:
             deltas = self._sums.setdefault(accumulator.experiment, {})
             key = (accumulator.epoch, accumulator.variant)
             if key not in deltas:
                 deltas[key] = Delta(epoch=accumulator.epoch, variant=accumulator.variant)
-            accumulator.fold(deltas[key], minute)
+            period = period_end(now, self._window(accumulator.experiment))
+            accumulator.fold(deltas[key], period)
         self._dirty.clear()
 
     def save(self, now: float) -> int:

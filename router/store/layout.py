@@ -7,6 +7,7 @@ additions, and one read that numpy takes as it is. A string is as long as the hi
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 from policies.latency_cells import CELLS
@@ -14,14 +15,29 @@ from policies.latency_cells import CELLS
 # Latency histograms are kept for this many groups of buckets (bucket modulo GROUPS), not for each bucket.
 GROUPS: Final = 32
 
-# In the order in which the record script is given their keys. ``units`` is a bitmap of positions, ``minutes``
-# a hash from unix minute to requests, ``unidentified`` a plain count.
+# In the order in which the record script is given their keys. ``units`` is a bitmap of positions, ``periods``
+# a hash of requests by the unix second in which a period of theirs ends, ``unidentified`` a plain count.
 ARRAYS: Final = ("requests", "errors", "first_byte", "last_byte", "first_cells", "last_cells")
-OTHERS: Final = ("units", "minutes", "unidentified")
+OTHERS: Final = ("units", "periods", "unidentified")
+
+# Requests are counted by periods of at least this many seconds, and of one part in so many of the attribution
+# window: that is how exactly it is known which traffic is mature, in a few hundred numbers for any window.
+SHORTEST_PERIOD: Final = 10
+PERIODS_IN_WINDOW: Final = 360
 
 COUNT_TYPE: Final = ">i8"
 CELL_TYPE: Final = ">u4"
 SUM_TYPE: Final = ">f8"
+
+
+def period_end(now: float, window: float) -> int:
+    """The unix second in which the period of ``now`` ends, for an attribution window in seconds.
+
+    >>> period_end(1_700_000_001.5, 60.0), period_end(1_700_000_001.5, 7 * 86400.0)
+    (1700000010, 1700000400)
+    """
+    seconds = max(SHORTEST_PERIOD, ceil(window / PERIODS_IN_WINDOW))
+    return (int(now // seconds) + 1) * seconds
 
 
 def histogram_index(bucket: int, cell: int) -> int:

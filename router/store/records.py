@@ -21,8 +21,8 @@ class Delta(Struct, kw_only=True):
 
     ``requests``, ``errors`` and the latencies ``first_byte`` and ``last_byte`` (microseconds, summed) are by
     bucket; ``first_cells`` and ``last_cells`` count by `router.store.layout.histogram_index`; ``positions``
-    are units' positions that this worker has not sent before; ``minutes`` counts requests by unix minute;
-    ``unidentified`` counts requests that had no unit.
+    are units' positions that this worker has not sent before; ``periods`` counts requests by the end of
+    their period (`router.store.layout.period_end`); ``unidentified`` counts requests that had no unit.
     """
 
     epoch: int
@@ -34,21 +34,21 @@ class Delta(Struct, kw_only=True):
     first_cells: dict[int, int] = {}
     last_cells: dict[int, int] = {}
     positions: list[int] = []
-    minutes: dict[int, int] = {}
+    periods: dict[int, int] = {}
     unidentified: int = 0
 
 
 class Batch(Struct, frozen=True, kw_only=True):
     """The deltas of one experiment that a writer sends as its ``number``-th; numbers go up and may have gaps.
 
-    ``keep_minutes`` is how long the counts by minute are of use: the attribution window.
+    ``keep_seconds`` is how long the counts by period are of use: the attribution window.
     """
 
     experiment: str
     writer: str
     number: int
     deltas: list[Delta]
-    keep_minutes: int = 366 * 1440
+    keep_seconds: int = 366 * 86400
 
 
 _script = Script("record")

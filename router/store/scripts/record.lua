@@ -1,6 +1,6 @@
 -- Adds one batch of sums, unless this writer's number was counted before.
 -- KEYS: the writer's last number; then for each delta: requests, errors, first_byte, last_byte, first_cells,
---       last_cells, units, minutes, unidentified.
+--       last_cells, units, periods, unidentified.
 -- ARGV: the batch as JSON, the seconds for which the writer's number is kept.
 -- Returns 1 when the batch was added, 0 when it was already.
 
@@ -43,17 +43,19 @@ local function mark(key, positions)
   end
 end
 
--- Counts by minute older than `keep` minutes are dropped once a day's worth of them is there.
-local function add_minutes(key, counts, keep)
+-- Counts of periods that ended more than `keep` seconds before the newest are dropped once there are many.
+local MANY = 1024
+
+local function add_periods(key, counts, keep)
   local newest = 0
-  for minute, count in pairs(counts) do
-    redis.call('HINCRBY', key, minute, count)
-    newest = math.max(newest, tonumber(minute))
+  for ending, count in pairs(counts) do
+    redis.call('HINCRBY', key, ending, count)
+    newest = math.max(newest, tonumber(ending))
   end
-  if redis.call('HLEN', key) > keep + 1440 then
-    for _, minute in ipairs(redis.call('HKEYS', key)) do
-      if tonumber(minute) < newest - keep then
-        redis.call('HDEL', key, minute)
+  if redis.call('HLEN', key) > MANY then
+    for _, ending in ipairs(redis.call('HKEYS', key)) do
+      if tonumber(ending) < newest - keep then
+        redis.call('HDEL', key, ending)
       end
     end
   end
@@ -75,7 +77,7 @@ for position, delta in ipairs(batch.deltas) do
   add(KEYS[first + 4], 'u32', delta.first_cells)
   add(KEYS[first + 5], 'u32', delta.last_cells)
   mark(KEYS[first + 6], delta.positions)
-  add_minutes(KEYS[first + 7], delta.minutes, batch.keep_minutes)
+  add_periods(KEYS[first + 7], delta.periods, batch.keep_seconds)
   if delta.unidentified > 0 then
     redis.call('INCRBY', KEYS[first + 8], delta.unidentified)
   end

@@ -50,7 +50,7 @@ def traffic(variant: str, first: int) -> Delta:
         first_cells=cells,
         last_cells=cells,
         positions=[unit * 97 for unit in buckets],
-        minutes={int(STARTED // 60): UNITS},
+        periods={int(STARTED) + 10: UNITS},
         unidentified=0,
     )
 

@@ -22,7 +22,7 @@ from router.settings import Duration, Experiment, Metric, UnitSource, Variant
 from router.state import Epoch
 from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
-from router.store.layout import GROUPS, histogram_index
+from router.store.layout import GROUPS, histogram_index, period_end
 from router.store.outcomes import Outcome, add
 from router.store.records import Batch, Delta, record
 from router.store.states import record_epoch
@@ -104,12 +104,12 @@ async def test_outcomes_land_where_they_belong(redis: Redis) -> None:
 
 async def test_requests_within_the_window_are_immature(redis: Redis) -> None:
     await record_epoch(redis, "ranker", epoch(1))
-    minutes = {int(NOW // 60) - age: 1 for age in range(120)}
-    delta = Delta(epoch=1, variant="champion", requests={3: 120}, minutes=minutes)
+    periods = {period_end(NOW - age, 3600): 1 for age in range(0, 7200, 10)}
+    delta = Delta(epoch=1, variant="champion", requests={3: 720}, periods=periods)
     await record(redis, Batch(experiment="ranker", writer="w", number=1, deltas=[delta]))
     only = (await read(redis)).epochs[0].variants["champion"]
-    assert only.immature_requests == sum((minute + 1) * 60 > NOW - 3600 for minute in minutes)
-    assert 60 <= only.immature_requests <= 61
+    assert only.immature_requests == sum(ending > NOW - 3600 for ending in periods)
+    assert 360 <= only.immature_requests <= 361
 
 
 class Request(NamedTuple):

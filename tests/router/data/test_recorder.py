@@ -80,7 +80,7 @@ class Naive:
         assert len(positions) == len(set(positions))
         assert set(positions) == self.positions
         assert sum(delta.unidentified for delta in deltas) == self.unidentified
-        assert sum(sum(delta.minutes.values()) for delta in deltas) == self.requests.total()
+        assert sum(sum(delta.periods.values()) for delta in deltas) == self.requests.total()
 
 
 # -- sums ------------------------------------------------------------------------------------------------
@@ -92,15 +92,15 @@ def test_folded_sums_are_the_naive_sums(rounds: list[list[Entry]]) -> None:
     naive, dirty = Naive(), list[Accumulator]()
     apart, together = Accumulator("e", 1, "v", dirty), Accumulator("e", 1, "v", dirty)
     deltas, one = [], Delta(epoch=1, variant="v")
-    for minute, some in enumerate(rounds):
+    for period, some in enumerate(rounds):
         for entry in some:
             naive.add(entry)
             apart.add(entry)
             together.add(entry)
         delta = Delta(epoch=1, variant="v")
-        apart.fold(delta, minute)
-        together.fold(one, minute)
-        assert sum(delta.minutes.values()) == len(some)
+        apart.fold(delta, period)
+        together.fold(one, period)
+        assert sum(delta.periods.values()) == len(some)
         deltas.append(delta)
     naive.assert_is(deltas)
     naive.assert_is([one])
@@ -153,13 +153,13 @@ async def redis(server: EmbeddedRedis) -> AsyncIterator[Redis]:
 
 
 async def counted(redis: Redis, experiment: str, epoch: int, variant: str) -> tuple[Counter[int], int, int]:
-    """Requests by bucket, by minute in all, and distinct positions, as Redis has them."""
+    """Requests by bucket, by period in all, and distinct positions, as Redis has them."""
     raw = await redis.get(keys.sums(experiment, epoch, variant, "requests")) or b""
     size = int(layout.COUNT_TYPE[2:])
     numbers = [int.from_bytes(raw[at : at + size], "big") for at in range(0, len(raw), size)]
-    minutes = await redis.hvals(keys.sums(experiment, epoch, variant, "minutes"))
+    periods = await redis.hvals(keys.sums(experiment, epoch, variant, "periods"))
     units = await redis.bitcount(keys.sums(experiment, epoch, variant, "units"))
-    return +Counter(dict(enumerate(numbers))), sum(map(int, minutes)), units
+    return +Counter(dict(enumerate(numbers))), sum(map(int, periods)), units
 
 
 class Unreliable:
