@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from redis.asyncio import Redis
@@ -18,7 +19,7 @@ async def report_of(redis: Redis, state: State, name: str, now: float) -> dict[s
     experiment = state.settings.experiments[name]
     evidence = await read_evidence(redis, name, experiment, now)
     metrics, settings = analysis_of(experiment)
-    return to_json(report(evidence, metrics, settings, now))
+    return await asyncio.to_thread(lambda: to_json(report(evidence, metrics, settings, now)))
 
 
 def analysis_of(experiment: Experiment) -> tuple[list[MetricSpec], AnalysisSettings]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from importlib import import_module
 from typing import Any
 
 from msgspec import Struct
@@ -11,7 +13,6 @@ from router.control.api.endpoint import Answer, Call, Endpoint
 from router.control.api.queries import Newest, OfUnit
 from router.control.assignments import Assignment, assignment_of
 from router.control.changes import read_state
-from router.state import State
 from router.store import states
 from router.store.audit import Logged, read_entries
 from router.store.versions import list_versions, versions_after
@@ -90,13 +91,9 @@ async def report(call: Call) -> Answer:
     name = call.path["name"]
     state = await read_state(call.desk.redis)
     edits.experiment_of(state, name)
-    return Answer(await _report(call, state, name))
-
-
-async def _report(call: Call, state: State, name: str) -> dict[str, Any]:
-    from router.control.reports import report_of  # brings numpy and scipy, which nothing else here needs
-
-    return await report_of(call.desk.redis, state, name, call.desk.clock())
+    # numpy and scipy take a second to import: not on the loop, and not before somebody asks.
+    reports = await asyncio.to_thread(import_module, "router.control.reports")
+    return Answer(await reports.report_of(call.desk.redis, state, name, call.desk.clock()))
 
 
 async def audit_log(call: Call) -> Answer:
