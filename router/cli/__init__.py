@@ -8,7 +8,10 @@ from router.errors import ConfigurationError, TurnoutError
 
 
 def main() -> None:
-    """Run a command; exit code 0 when it did what it was asked, 2 for bad input, 1 for a failure."""
+    """Run a command; the exit code says how it went.
+
+    0 it did what it was asked; 1 a failure; 2 bad input; 3 a dry run found changes; 4 a lost race.
+    """
     from router.cli.app import app
 
     try:
@@ -18,7 +21,7 @@ def main() -> None:
         sys.exit(2)
     except TurnoutError as error:
         print(_message(error), file=sys.stderr)
-        sys.exit(1)
+        sys.exit(4 if error.status == 412 else 1)
 
 
 def _message(error: TurnoutError) -> str:

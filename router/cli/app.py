@@ -5,40 +5,24 @@ What a command does is imported when it runs, so that ``turnout --help`` and a m
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from router.cli import operator_commands, reading_commands, token_commands
 from router.cli.demo import app as demo
+from router.cli.options import Config, Output, OutputOption
 from router.errors import TurnoutError
 
 app = typer.Typer(
     help="One stable URL in front of your models: splits traffic, records outcomes, and says who won.",
-    epilog="Start with: turnout demo. Then: turnout check turnout.yaml; turnout serve --config turnout.yaml.",
+    epilog="Start with: turnout demo. Then: turnout check turnout.yaml; turnout serve --config turnout.yaml; "
+    "turnout apply turnout.yaml.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(demo, name="demo")
-
-
-class Output(StrEnum):
-    """How a command prints its result."""
-
-    table = "table"
-    json = "json"
-
-
-Config = Annotated[
-    Path,
-    typer.Option("--config", "-c", envvar="TURNOUT_CONFIG", help="The configuration file.", metavar="FILE"),
-]
-OutputOption = Annotated[
-    Output, typer.Option("--output", "-o", envvar="TURNOUT_OUTPUT", help="How to print the result.")
-]
 
 
 def _version(wanted: bool) -> None:
@@ -152,7 +136,7 @@ def check(
     """
     from router.cli import check as command
 
-    command.run(file, as_json=output is Output.json)
+    command.run(file, output)
 
 
 @app.command(epilog="Example: turnout assign ranker user-42 --config turnout.yaml")
@@ -168,18 +152,11 @@ def assign(
     """
     from router.cli import assign as command
 
-    command.run(config, experiment, unit, as_json=output is Output.json)
+    command.run(config, experiment, unit, output)
 
 
-@app.command(epilog="Example: turnout report ranker --url http://127.0.0.1:8081")
-def report(
-    name: Annotated[str, typer.Argument(help="The experiment's name.", show_default=False)],
-    url: Annotated[
-        str, typer.Option(envvar="TURNOUT_URL", help="The control port of a running router.")
-    ] = "http://127.0.0.1:8081",
-    output: OutputOption = Output.table,
-) -> None:
-    """Print what is known about an experiment: traffic, effects with their intervals, and health checks."""
-    from router.cli import report as command
-
-    command.run(url, name, as_json=output is Output.json)
+app.add_typer(demo, name="demo")
+app.add_typer(operator_commands.app)
+app.add_typer(reading_commands.app)
+app.add_typer(token_commands.app, name="token", rich_help_panel="Who may")
+app.add_typer(token_commands.contexts, name="context", rich_help_panel="Who may")

@@ -12,6 +12,8 @@ from rich.table import Table
 
 from policies.assignment import BUCKETS, POSITION_SHIFT, assign, bucket_prefix, place, score
 from policies.plan import Plan
+from router.cli.options import Output
+from router.cli.showing import show
 from router.config_file import load
 from router.data.unit import LONGEST_UNIT
 from router.experiment_policy import allocation_of
@@ -43,14 +45,11 @@ class Assignment(Struct, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...]
 
 
-def run(config: Path, experiment: str, unit: str, *, as_json: bool) -> None:
+def run(config: Path, experiment: str, unit: str, output: Output) -> None:
     """Print the assignment; `InvalidConfiguration` for a bad file or an experiment that it has not."""
     settings = load(config)
     assignment = assignment_of(experiment, _find(settings, experiment, config), unit)
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(assignment)).decode())
-        return
-    _print(Console(highlight=False), assignment)
+    show(output, msgspec.to_builtins(assignment), lambda to: _print(to, assignment))
 
 
 def assignment_of(name: str, experiment: Experiment, unit: str) -> Assignment:

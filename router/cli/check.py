@@ -9,17 +9,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from router.cli.options import Output
+from router.cli.showing import show
 from router.config_file import load
 from router.description import Description, ExperimentLine, describe
 
 
-def run(file: Path, *, as_json: bool) -> None:
+def run(file: Path, output: Output) -> None:
     """Print the description of a file; `InvalidConfiguration` where it cannot be used."""
     description = describe(load(file))
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(description)).decode())
-        return
-    console = Console(highlight=False)
+    show(output, msgspec.to_builtins(description), lambda to: _print(to, file, description))
+
+
+def _print(console: Console, file: Path, description: Description) -> None:
     _print_routes(console, description)
     for experiment in description.experiments:
         _print_experiment(console, experiment)

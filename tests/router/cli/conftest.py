@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
+import yaml
 
-ROOT = Path(__file__).parents[3]
+from .serving import ROOT, Served, serving
 
 CONFIGURATION = """\
 backends:
@@ -43,13 +45,20 @@ class Ran:
 Turnout = Callable[..., Ran]
 
 
+def clean_environment(home: Path) -> dict[str, str]:
+    """Nothing that another shell configured."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("TURNOUT_", "XDG_"))}
+    return given | {"PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_COLOR": "1", "HOME": str(home)}
+
+
 @pytest.fixture
 def turnout(tmp_path: Path) -> Turnout:
-    def run(*arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
-        given = {name: value for name, value in os.environ.items() if not name.startswith("TURNOUT_")}
-        given |= {"PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_COLOR": "1"} | dict(environment or {})
+    def run(*arguments: str, environment: Mapping[str, str] | None = None, typed: str = "") -> Ran:
+        given = clean_environment(tmp_path) | dict(environment or {})
         command = [sys.executable, "-m", "router.cli", *arguments]
-        done = subprocess.run(command, env=given, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command, env=given, cwd=tmp_path, capture_output=True, text=True, timeout=60, input=typed
+        )
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return run
@@ -60,3 +69,32 @@ def config(tmp_path: Path) -> Path:
     file = tmp_path / "turnout.yaml"
     file.write_text(CONFIGURATION)
     return file
+
+
+@pytest.fixture(scope="session")
+def shared_router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One router for all tests that do not make tokens."""
+    home = tmp_path_factory.mktemp("router")
+    file = home / "turnout.yaml"
+    file.write_text(CONFIGURATION)
+    with serving(file, home / "data") as served:
+        yield served
+
+
+@pytest.fixture
+def operated(shared_router: Served, turnout: Turnout) -> Turnout:
+    """The command, for a router that has `CONFIGURATION` and nothing else."""
+    reset = httpx.put(
+        f"{shared_router.control}/api/v1/configuration",
+        params={"prune": "true"},
+        json=yaml.safe_load(CONFIGURATION),
+        headers={"if-match": "*"},
+        trust_env=False,
+    )
+    assert reset.status_code == 200
+
+    def run(*arguments: str, environment: Mapping[str, str] | None = None, typed: str = "") -> Ran:
+        given = {"TURNOUT_URL": shared_router.control, "COLUMNS": "200"} | dict(environment or {})
+        return turnout(*arguments, environment=given, typed=typed)
+
+    return run

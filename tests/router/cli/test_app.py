@@ -8,22 +8,30 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 
 from router.cli import app as commands
+from router.cli import operator_commands, reading_commands
 from router.options import ServeOptions
 
 from .conftest import Turnout
 
-COMMANDS = ["serve", "check", "assign", "report", "demo"]
+OWN = ["serve", "check", "assign"]
+READING = ["get", "history", "diff", "workers", "report"]
+OPERATING = [
+    *("apply", "validate", "weights", "start", "pause", "stop", "archive", "rollback", "restore"),
+]
+GROUPS = ["token", "context"]
+COMMANDS = [*OWN, "demo", *READING, *OPERATING]
 
 
 def test_help_names_every_command(turnout: Turnout) -> None:
     ran = turnout("--help")
     assert ran.status == 0
-    assert all(f" {command} " in ran.out for command in COMMANDS)
+    assert all(f" {command} " in ran.out for command in [*COMMANDS, *GROUPS])
+    assert "--install-completion" in ran.out
 
 
 def test_no_argument_at_all_is_helped(turnout: Turnout) -> None:
@@ -46,7 +54,31 @@ def test_a_misspelt_command_or_option_is_refused_with_the_nearest(turnout: Turno
     assert "--workers" in ran.error
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "assign", "report"])
+@pytest.mark.parametrize(
+    "command",
+    ["token create", "token list", "token revoke", "context list", "context use"],
+)
+def test_every_command_of_a_group_has_help_with_an_example(turnout: Turnout, command: str) -> None:
+    ran = turnout(*command.split(), "--help")
+    assert ran.status == 0
+    assert f"Example: turnout {command}" in ran.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(getattr(reading_commands, name) for name in READING),
+        *(getattr(operator_commands, name) for name in OPERATING),
+    ],
+    ids=lambda command: command.__name__,
+)
+def test_every_command_for_a_running_router_says_which_and_how_it_prints(command: Any) -> None:
+    hints = get_type_hints(command, include_extras=True)
+    found = {name: hints[name].__metadata__[0].envvar for name in ("url", "context", "output")}
+    assert found == {"url": "TURNOUT_URL", "context": "TURNOUT_CONTEXT", "output": "TURNOUT_OUTPUT"}
+
+
+@pytest.mark.parametrize("command", OWN)
 def test_every_option_can_be_given_by_the_environment(turnout: Turnout, command: str) -> None:
     hints = get_type_hints(getattr(commands, command), include_extras=True)
     parameters = inspect.signature(getattr(commands, command)).parameters
