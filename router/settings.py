@@ -75,7 +75,14 @@ class Variant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An outcome that is posted back, and which way is better."""
+    """An outcome that is posted back, and which way is better.
+
+    ``cap``: larger values are counted as this one, in all variants alike; a value beyond ``minimum`` or
+    ``maximum`` is refused instead. ``covariate``: another metric of the experiment whose values were settled
+    before the unit's first request (what it bought the month before, say) and are posted with the same
+    tokens. What it explains of this metric's variance is taken out; what the variant may have influenced
+    must not be used as one.
+    """
 
     name: str
     kind: Literal["binary", "mean"]
@@ -85,14 +92,26 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     guardrail: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    cap: float | None = None
+    covariate: str | None = None
 
 
 class Analysis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How an experiment is judged; fixed before it starts."""
+    """How an experiment is judged; fixed before it starts.
+
+    ``alpha``: how often any interval of a comparison may be wrong. ``planned_units``: of control and variant
+    together, at which the interval for one look may be read. ``tuning_units``: likewise, at which the
+    always-valid interval is narrowest. ``srm_alpha``: the level of the health checks. ``multiplicity``: how
+    many metrics and variants are allowed for. ``weighting``: whether an epoch counts by its traffic, or by
+    what its two variants have to compare (Cochran-Mantel-Haenszel).
+    """
 
     alpha: float = 0.05
     planned_units: int | None = None
     tuning_units: int = 10_000
+    srm_alpha: float = 0.001
+    multiplicity: Literal["holm", "bonferroni", "benjamini_hochberg", "none"] = "holm"
+    weighting: Literal["traffic", "cmh"] = "traffic"
 
 
 class Experiment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

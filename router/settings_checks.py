@@ -162,17 +162,24 @@ def _metric(names: Names, metric: Metric, raw: Mapping[str, Any], path: Path) ->
         yield Problem((*path, "margin"), metric.margin, "is not above 0", "more than 0")
     if metric.guardrail and metric.margin is None:
         yield Problem((*path, "margin"), ABSENT, "is missing", "for a guardrail, the harm that it tolerates")
-    bounds = (metric.minimum, metric.maximum)
-    if metric.kind == "binary" and bounds != (None, None):
-        yield Problem(path, ABSENT, "bounds a binary metric", "minimum and maximum for kind mean only")
+    bounds = (metric.minimum, metric.maximum, metric.cap)
+    if metric.kind == "binary" and bounds != (None, None, None):
+        yield Problem(path, ABSENT, "bounds a binary metric", "minimum, maximum and cap for kind mean only")
     elif metric.minimum is not None and metric.maximum is not None and metric.minimum >= metric.maximum:
         wrong = f"is not above the minimum, {metric.minimum:g}"
         yield Problem((*path, "maximum"), metric.maximum, wrong, "a maximum above the minimum")
+    elif metric.cap is not None:
+        low, high = metric.minimum, metric.maximum
+        if (low is not None and metric.cap <= low) or (high is not None and metric.cap >= high):
+            wrong = "cuts all values or none"
+            yield Problem((*path, "cap"), metric.cap, wrong, "a cap between minimum and maximum")
 
 
 def _analysis(names: Names, analysis: Analysis, raw: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    if not 0 < analysis.alpha < 1:
-        yield Problem((*path, "alpha"), analysis.alpha, "is no level", "a number between 0 and 1, not either")
+    for name in ("alpha", "srm_alpha"):
+        level = getattr(analysis, name)
+        if not 0 < level < 1:
+            yield Problem((*path, name), level, "is no level", "a number between 0 and 1, not either")
     yield from _at_least(analysis, path, {"planned_units": 1, "tuning_units": 1})
 
 
@@ -191,6 +198,7 @@ def _experiment(
     if experiment.salt is not None and not fullmatch(r"[A-Za-z0-9_.:-]{1,64}", experiment.salt):
         yield Problem((*path, "salt"), experiment.salt, "is no salt", "1 to 64 of A-Za-z0-9_.:-")
     yield from _positive(experiment, path)
+    yield from _covariates(raw.get("metrics"), (*path, "metrics"))
 
     usable = [variant.weight for variant in experiment.variants.values() if variant.weight >= 0]
     complete = len(usable) == len(variants)
@@ -205,6 +213,16 @@ def _experiment(
             policy_with_parameters(experiment.policy, (*path, "policy"))
     except InvalidConfiguration as error:
         yield from error.problems
+
+
+def _covariates(items: object, path: Path) -> Iterator[Problem]:
+    items = items if isinstance(items, list) else []
+    names = [item.get("name") for item in items if isinstance(item, dict)]
+    for index, item in enumerate(items):
+        covariate = item.get("covariate") if isinstance(item, dict) else None
+        if isinstance(covariate, str):
+            others = [str(name) for name in names if name != item.get("name")]
+            yield from _reference(others, (*path, index, "covariate"), covariate, "other metric")
 
 
 def _limits(names: Names, limits: Limits, raw: Mapping[str, Any], path: Path) -> Iterator[Problem]:

@@ -32,10 +32,17 @@ def analysis_of(experiment: Experiment) -> tuple[list[MetricSpec], AnalysisSetti
             per=metric.per,
             margin=metric.margin,
             guardrail=metric.guardrail,
+            cap=metric.cap,
+            covariate=metric.covariate,
         )
         for metric in experiment.metrics
     ]
     analysis = experiment.analysis
     return metrics, AnalysisSettings(
-        alpha=analysis.alpha, n_star=analysis.tuning_units, planned_units=analysis.planned_units
+        alpha=analysis.alpha,
+        n_star=analysis.tuning_units,
+        planned_units=analysis.planned_units,
+        srm_alpha=analysis.srm_alpha,
+        multiplicity=analysis.multiplicity,
+        weighting=analysis.weighting,
     )

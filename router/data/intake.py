@@ -190,7 +190,7 @@ def _value(value: object, metric: Metric) -> float:
     if (low is not None and value < low) or (high is not None and value > high):
         bounds = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
         raise Refused(f"{what} is out of its bounds; allowed: {' and '.join(bounds)}")
-    return float(value)
+    return float(value) if metric.cap is None else min(float(value), metric.cap)
 
 
 def _decision(token: Token, metric: str) -> bytes:

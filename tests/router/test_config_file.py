@@ -291,6 +291,33 @@ def test_a_metric_is_not_called_what_the_report_adds_itself(name: str) -> None:
     assert problem.pointer == "/experiments/ranker/metrics/0/name"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "pointer", "said"),
+    [
+        ("minimum: 0, maximum: 1000", "minimum: 0, cap: 0", "1/cap", "between minimum and maximum"),
+        ("minimum: 0, maximum: 1000", "cap: 9, maximum: 9", "1/cap", "between minimum and maximum"),
+        ("minimum: 0, maximum: 1000", "cap: .inf", "1/cap", "finite numbers"),
+        ("goal: increase", "cap: 1", "0", "for kind mean only"),
+        ("goal: increase", "covariate: revenu", "0/covariate", "did you mean 'revenue'?"),
+        ("goal: increase", "covariate: correct", "0/covariate", "'correct' is no known other metric"),
+    ],
+)
+def test_caps_cut_some_values_and_covariates_are_other_metrics(
+    old: str, new: str, pointer: str, said: str
+) -> None:
+    (problem,) = wrong(old, new)
+    assert problem.pointer == f"/experiments/ranker/metrics/{pointer}"
+    assert said in str(problem)
+
+
+@pytest.mark.parametrize(
+    "wrong_line", ["srm_alpha: 0", "multiplicity: holms", "weighting: equal", "alpha: 1"]
+)
+def test_an_analysis_that_cannot_be_is_refused(wrong_line: str) -> None:
+    (problem,) = wrong("attribution: 3d", f"analysis: {{{wrong_line}}}")
+    assert problem.pointer == f"/experiments/ranker/analysis/{wrong_line.split(':')[0]}"
+
+
 def test_a_cookie_that_is_given_is_read_last_unless_the_operator_placed_it() -> None:
     added = load(FULL.replace("attribution: 3d", "cookie: {name: visitor}")).experiments["ranker"]
     assert added.unit[-1] == UnitSource(cookie="visitor")

@@ -113,6 +113,7 @@ def measure(traffic: Traffic, metrics: Sequence[MetricSpec]) -> Iterator[Measure
 
     All share one working memory, so a metric's panel is overwritten when the next one is asked for: fresh
     memory for each would cost more than the arithmetic.
+    A covariate is declared, or recorded without being declared.
     Raises ValueError for a name that is used twice, or is an operational one, or a covariate that is not
     among the outcomes recorded.
     """
@@ -120,7 +121,7 @@ def measure(traffic: Traffic, metrics: Sequence[MetricSpec]) -> Iterator[Measure
     clashes = sorted({name for name in names if names.count(name) > 1 or name in RESERVED})
     if clashes:
         raise ValueError(f"metric names must be unique and not operational ones: {', '.join(clashes)}")
-    recorded = {name for _, _, each in traffic.found() for name in each.outcomes}
+    recorded = {*names, *(name for _, _, each in traffic.found() for name in each.outcomes)}
     spare = np.empty((3, *traffic.requests.shape))
     for spec in metrics:
         yield _declared(traffic, spec, recorded, spare)

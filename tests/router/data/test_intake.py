@@ -32,6 +32,7 @@ def state(**changes: Any) -> State:
             Metric(name="correct", kind="binary"),
             Metric(name="revenue", kind="mean"),
             Metric(name="rating", kind="mean", minimum=1, maximum=5),
+            Metric(name="minutes", kind="mean", minimum=-5, cap=60),
         ),
         "attribution": Duration(WINDOW),
     }
@@ -101,9 +102,15 @@ def test_a_metrics_own_bounds_hold() -> None:
         assert "allowed: at least 1 and at most 5" in refusal(item(metric="rating", value=value))
 
 
+def test_values_above_the_cap_count_as_the_cap() -> None:
+    for value, counted in ((-5, -5), (59.5, 59.5), (60, 60), (1e9, 60)):
+        assert outcome(item(metric="minutes", value=value)).value == counted
+    assert "allowed: at least -5" in refusal(item(metric="minutes", value=-6))
+
+
 def test_an_unknown_metric_names_the_known_ones() -> None:
     reason = refusal(item(metric="corect"))
-    assert "'corect' is no known metric; allowed: correct, revenue, rating" in reason
+    assert "'corect' is no known metric; allowed: correct, revenue, rating, minutes" in reason
     assert "did you mean 'correct'?" in reason
     assert "is no known metric" in refusal(item(metric=7))
     assert "is no known metric" in refusal(item(metric=["correct"]))
