@@ -188,7 +188,9 @@ def _value(value: object, metric: Metric) -> float:
         raise Refused(f"{what} is out of range; allowed: finite, at most {LARGEST:g} in size")
     low, high = metric.minimum, metric.maximum
     if (low is not None and value < low) or (high is not None and value > high):
-        bounds = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
+        bounds = [
+            f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
+        ]
         raise Refused(f"{what} is out of its bounds; allowed: {' and '.join(bounds)}")
     return float(value) if metric.cap is None else min(float(value), metric.cap)
 
