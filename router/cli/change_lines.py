@@ -91,12 +91,17 @@ def _lines(change: Change, path: tuple[str, ...]) -> list[Line]:
         before, after = (value or {} for value in _both(change))
     else:
         return [_line(change, path)]
-    parts = [
-        Change(name, before.get(name, UNSET), after.get(name, UNSET))
-        for name in dict.fromkeys([*before, *after])
-        if before.get(name) != after.get(name)
-    ]
-    return [_line(part, (*path, part.pointer)) for part in parts]
+    lines = []
+    for name in dict.fromkeys([*before, *after]):
+        old, new = before.get(name, UNSET), after.get(name, UNSET)
+        if UNSET in (old, new):
+            lines.append(_line(Change("", old, new), (*path, name)))
+        else:
+            changed = [field for field in dict.fromkeys([*old, *new]) if old.get(field) != new.get(field)]
+            lines += [
+                _line(Change("", old.get(field), new.get(field)), (*path, name, field)) for field in changed
+            ]
+    return lines
 
 
 def _both(change: Change) -> tuple[Any, Any]:

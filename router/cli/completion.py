@@ -63,7 +63,8 @@ def _variants(ctx: typer.Context) -> Iterator[str]:
     from router.cli.client import Client
     from router.cli.contexts import target_of
 
-    name = str(ctx.params.get("experiment"))
+    # An option that still waits for its value leaves the arguments before it unread.
+    name = ctx.params.get("experiment") or next(iter(ctx.args), "")
     with Client(target_of(ctx.params.get("url"), ctx.params.get("context")), _PATIENCE) as client:
         for variant in client.get("experiments", name).read(Experiment).variants:
             yield variant.name
