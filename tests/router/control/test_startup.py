@@ -7,6 +7,8 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
+from router.config_file import read_settings
+from router.control.startup import digest_of
 from router.store import states
 from router.store.versions import read_version
 from tests.router.control.stage import CONFIGURATION, Stage, applied
@@ -44,3 +46,14 @@ async def test_the_first_start_makes_the_first_version(redis: Redis, tmp_path: P
     assert state is not None
     assert state == await states.read(redis)
     assert (state.version, await applied(redis, tmp_path, CONFIGURATION)) == (1, state)
+
+
+def test_a_setting_that_is_a_default_is_as_good_as_none() -> None:
+    spelled = copy.deepcopy(CONFIGURATION)
+    spelled["limits"] = {"headers": 100, "header_timeout": "10s"}
+    spelled["backends"]["one"]["timeout"] = None
+    spelled["experiments"]["ranker"] |= {"running": True, "policy": {"kind": "split"}, "salt": None}
+    same = digest_of(read_settings(CONFIGURATION))
+    assert digest_of(read_settings(spelled)) == same
+    spelled["limits"]["headers"] = 99
+    assert digest_of(read_settings(spelled)) != same
