@@ -85,7 +85,7 @@ async def apply(
 
 
 def digest_of(settings: Settings) -> str:
-    """The settings' own digest: comments and order in a file do not count, and neither does what is a default.
+    """The settings' own digest: comments, order and what is a default anyway do not count.
 
     So a release with a new setting does not take an unchanged file for a changed one.
     """
