@@ -103,7 +103,9 @@ class Analysis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     together, at which the interval for one look may be read. ``tuning_units``: likewise, at which the
     always-valid interval is narrowest. ``srm_alpha``: the level of the health checks. ``multiplicity``: how
     many metrics and variants are allowed for. ``weighting``: whether an epoch counts by its traffic, or by
-    what its two variants have to compare (Cochran-Mantel-Haenszel).
+    what its two variants have to compare (Cochran-Mantel-Haenszel). ``max_immature_share``: of a variant's
+    requests, how many may be younger than the attribution window for outcomes to be decided about; 1 decides
+    at any time, which is fair only where outcomes take equally long in all variants.
     """
 
     alpha: float = 0.05
@@ -112,6 +114,7 @@ class Analysis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     srm_alpha: float = 0.001
     multiplicity: Literal["holm", "bonferroni", "benjamini_hochberg", "none"] = "holm"
     weighting: Literal["traffic", "cmh"] = "traffic"
+    max_immature_share: float = 0.05
 
 
 class Experiment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -180,6 +180,9 @@ def _analysis(names: Names, analysis: Analysis, raw: Mapping[str, Any], path: Pa
         level = getattr(analysis, name)
         if not 0 < level < 1:
             yield Problem((*path, name), level, "is no level", "a number between 0 and 1, not either")
+    share = analysis.max_immature_share
+    if not 0 <= share <= 1:
+        yield Problem((*path, "max_immature_share"), share, "is no share", "a number from 0 to 1")
     yield from _at_least(analysis, path, {"planned_units": 1, "tuning_units": 1})
 
 

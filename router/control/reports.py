@@ -45,4 +45,5 @@ def analysis_of(experiment: Experiment) -> tuple[list[MetricSpec], AnalysisSetti
         srm_alpha=analysis.srm_alpha,
         multiplicity=analysis.multiplicity,
         weighting=analysis.weighting,
+        max_immature_share=analysis.max_immature_share,
     )

@@ -311,7 +311,8 @@ def test_caps_cut_some_values_and_covariates_are_other_metrics(
 
 
 @pytest.mark.parametrize(
-    "wrong_line", ["srm_alpha: 0", "multiplicity: holms", "weighting: equal", "alpha: 1"]
+    "wrong_line",
+    ["srm_alpha: 0", "multiplicity: holms", "weighting: equal", "alpha: 1", "max_immature_share: 1.1"],
 )
 def test_an_analysis_that_cannot_be_is_refused(wrong_line: str) -> None:
     (problem,) = wrong("attribution: 3d", f"analysis: {{{wrong_line}}}")

@@ -27,7 +27,7 @@ experiments:
     policy: {{kind: split}}
     metrics:
       - {{name: correct, kind: binary, goal: increase}}
-    analysis: {{tuning_units: 1000}}
+    analysis: {{tuning_units: 1000, max_immature_share: 1}}
 """
 
 

@@ -15,6 +15,7 @@ class Effect:
     """The challenger's mean minus the champion's, with the interval on which the report's decisions rest.
 
     The interval is valid at every look and adjusted for the number of comparisons; ``level`` is its own.
+    ``decision`` is the report's.
     """
 
     estimate: float
@@ -22,6 +23,7 @@ class Effect:
     upper: float
     level: float
     p_value: float | None
+    decision: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def read_report(report: Mapping[str, Any]) -> Reading:
         upper=inf if interval["high"] is None else interval["high"],
         level=interval["level"],
         p_value=interval["p_value"],
+        decision=compared["decision"],
     )
     return replace(reading, effect=effect)
 

@@ -77,6 +77,7 @@ def _better(reading: Reading) -> Check:
         return Check("the better model was found", False, f"no effect yet: {reading.no_effect}")
     figures = (
         f"{CHALLENGER} {effect.estimate:+.4f} right answers per question, "
-        f"{effect.level:.0%} interval {effect.lower:+.4f} to {effect.upper:+.4f}, valid at every look"
+        f"{effect.level:.0%} interval {effect.lower:+.4f} to {effect.upper:+.4f}, valid at every look; "
+        f"the report's decision: {effect.decision}"
     )
-    return Check("the better model was found", effect.lower > 0, figures)
+    return Check("the better model was found", effect.decision == "better", figures)

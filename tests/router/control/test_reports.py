@@ -24,6 +24,7 @@ ANALYSIS = Analysis(
     srm_alpha=0.002,
     multiplicity="benjamini_hochberg",
     weighting="cmh",
+    max_immature_share=0.2,
 )
 EXPERIMENT = Experiment(
     unit=(UnitSource(header="x-user-id"),),
@@ -57,6 +58,7 @@ def test_every_setting_of_the_analysis_is_the_configured_one() -> None:
         srm_alpha=0.002,
         multiplicity="benjamini_hochberg",
         weighting="cmh",
+        max_immature_share=0.2,
     )
 
 

@@ -51,6 +51,7 @@ def test_counts_are_whole_again_and_the_effect_is_the_challengers() -> None:
     assert reading.effect is not None
     assert reading.effect.estimate == pytest.approx(2851 / 2903 - 2702 / 3001)
     assert reading.effect.lower < reading.effect.estimate < reading.effect.upper
+    assert reading.effect.decision == "better"
     assert reading.sample_ratio.startswith("no mismatch found (p ")
 
 

@@ -14,7 +14,7 @@ from router.cli.demo.verdict import counts_agree, judge
 VERSIONS = {"champion": "1", "challenger": "2"}
 GOOD = Reading(
     counted={"champion": Counted(20.0, 50, 50, 44), "challenger": Counted(21.0, 40, 40, 39)},
-    effect=Effect(0.095, 0.02, 0.17, 0.95, 0.01),
+    effect=Effect(0.095, 0.02, 0.17, 0.95, 0.01, "better"),
 )
 
 
@@ -39,7 +39,7 @@ def counted(**changes: int) -> Reading:
     return replace(GOOD, counted=counts)
 
 
-def test_all_holds_where_the_counts_agree_and_the_interval_is_above_zero() -> None:
+def test_all_holds_where_the_counts_agree_and_the_report_decides_so() -> None:
     assert held(tally(), GOOD) == [True, True, True, True]
     assert counts_agree(tally(), GOOD, VERSIONS)
 
@@ -52,8 +52,8 @@ def test_all_holds_where_the_counts_agree_and_the_interval_is_above_zero() -> No
         (counted(outcomes=41), 2),
         (counted(outcomes=39), 2),
         (counted(right=40), 2),
-        (replace(GOOD, effect=Effect(0.095, -0.001, 0.19, 0.95, 0.06)), 3),
-        (replace(GOOD, effect=Effect(-0.095, -0.17, -0.02, 0.95, 0.01)), 3),
+        (replace(GOOD, effect=Effect(0.095, -0.001, 0.19, 0.95, 0.06, "not enough data")), 3),
+        (replace(GOOD, effect=Effect(-0.095, -0.17, -0.02, 0.95, 0.01, "worse")), 3),
         (replace(GOOD, effect=None), 3),
     ],
 )
