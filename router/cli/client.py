@@ -106,7 +106,8 @@ class Client:
                 f"the URL is {self.target.url!r}, from {self.target.origin}: {error}; allowed: http://HOST:PORT"
             ) from None
         except httpx.HTTPError as error:
-            raise no_answer(self.target, error) from None
+            connected = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            raise no_answer(self.target, error, sent=connected and method != "GET") from None
         json = "json" in response.headers.get("content-type", "")
         if response.is_success and (json or not response.content):
             return Answer(self.target, response.content, response.headers.get("etag"))

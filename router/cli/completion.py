@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import typer
 
@@ -20,6 +21,26 @@ def complete_experiment(ctx: typer.Context, incomplete: str) -> list[str]:
     with suppress(TurnoutError):
         return [name for name in _experiments(ctx) if name.startswith(incomplete)]
     return []
+
+
+def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of the resource that was named before."""
+    from router.cli.client import Client
+    from router.cli.contexts import target_of
+
+    resource = str(ctx.params.get("resource"))
+    if resource == "experiments":
+        return complete_experiment(ctx, incomplete)
+    names: list[str] = []
+    with (
+        suppress(TurnoutError),
+        Client(target_of(ctx.params.get("url"), ctx.params.get("context")), _PATIENCE) as client,
+    ):
+        if resource == "backends":
+            names = list(client.get("backends").read(dict[str, Any])["backends"])
+        elif resource == "routes":
+            names = [route["path"] for route in client.get("routes").read(dict[str, Any])["routes"]]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def complete_variant(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -7,6 +7,7 @@ is never sent to a router that it was not meant for.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -106,7 +107,7 @@ def use_context(file: Path, name: str) -> Context:
     if name not in known.contexts:
         raise InvalidConfiguration([unknown((), name, "context", known.contexts)], str(file))
     text = file.read_text("utf-8-sig")
-    line = f'current: "{name}"'
+    line = f"current: {json.dumps(name, ensure_ascii=False)}"
     changed = sub(r"^current:.*$", lambda _: line, text, count=1, flags=MULTILINE)
     if known.current is None and changed == text:
         changed = f"{line}\n{text}"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from router.cli.completion import complete_experiment
+from router.cli.completion import complete_name
 from router.cli.options import ContextName, ExperimentName, Output, OutputOption, Url
 
 app = typer.Typer()
@@ -39,7 +39,7 @@ def get(
         typer.Argument(
             help="One of them: a name, a route's path, a version's number.",
             show_default="all of them",
-            autocompletion=complete_experiment,
+            autocompletion=complete_name,
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Of versions or audit, how many.")] = 20,

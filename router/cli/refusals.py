@@ -90,11 +90,13 @@ def refusal(target: Target, response: httpx.Response) -> TurnoutError:
     return ControlPlaneUnavailable(f"{target.url} answered {status}: {problem.detail}")
 
 
-def no_answer(target: Target, error: Exception) -> ControlPlaneUnavailable:
-    """The error of a port where nobody listens."""
+def no_answer(target: Target, error: Exception, *, sent: bool) -> ControlPlaneUnavailable:
+    """The error of a port that does not answer; ``sent`` where it may have got a change all the same."""
+    doubt = "\nit may have been done before the connection broke; turnout history tells" if sent else ""
     return ControlPlaneUnavailable(
         f"{target.url} does not answer: {error or type(error).__name__}; is 'turnout serve' running there? "
         f"The URL of its control port comes from {target.origin}; allowed: --url, TURNOUT_URL, or a context"
+        + doubt
     )
 
 
@@ -120,7 +122,8 @@ def _unauthorized(target: Target, detail: str) -> str:
         f"{target.url}: {detail.partition(';')[0]} ({had})\n"
         "put one into TURNOUT_TOKEN or into the context (turnout context list shows them)\n"
         "an admin makes one: turnout token create --name NAME --role operator\n"
-        "on the router's machine, without any: turnout token create --name NAME --role admin --data-dir DIR"
+        "on the router's machine, without any: turnout token create --name NAME --role admin --data-dir DIR "
+        "(or --redis URL)"
     )
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,34 @@ def clean_environment(home: Path) -> dict[str, str]:
     """Nothing that another shell configured."""
     given = {name: value for name, value in os.environ.items() if not name.startswith(("TURNOUT_", "XDG_"))}
     return given | {"PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_COLOR": "1", "HOME": str(home)}
+
+
+@dataclass(frozen=True, slots=True)
+class Hesitating:
+    """A command that waits for its operator's yes."""
+
+    process: subprocess.Popen[str]
+
+    def agree(self) -> Ran:
+        """Say yes."""
+        out, error = self.process.communicate("y\n", timeout=60)
+        return Ran(self.process.returncode, out, error)
+
+
+@contextmanager
+def hesitating(home: Path, url: str, *arguments: str) -> Iterator[Hesitating]:
+    """A command whose question has been asked."""
+    command = [sys.executable, "-m", "router.cli", *arguments]
+    given = clean_environment(home) | {"TURNOUT_URL": url, "PYTHONUNBUFFERED": "1"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=given, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stderr is not None
+        asked = ""
+        while not asked.endswith("[y/N]: "):
+            read = process.stderr.read(1)
+            assert read, asked
+            asked += read
+        yield Hesitating(process)
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from router.cli.apply import read
 from router.cli.refusals import FieldError, Unprocessable
 
-from .conftest import CONFIGURATION, Turnout, clean_environment
+from .conftest import CONFIGURATION, Turnout, hesitating
 from .serving import Served
 
 OTHER = """\
@@ -155,25 +153,16 @@ def test_two_operators_at_once(
 ) -> None:
     """The first one looks at the difference while the second one changes the weights."""
     config.write_text(CONFIGURATION.replace("weight: 20", "weight: 30"))
-    command = [sys.executable, "-m", "router.cli", "apply", str(config), *options]
-    given = clean_environment(tmp_path) | {"TURNOUT_URL": shared_router.control, "PYTHONUNBUFFERED": "1"}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=given, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as first:
-        assert first.stderr is not None
-        asked = ""
-        while not asked.endswith("[y/N]: "):
-            read = first.stderr.read(1)
-            assert read, asked
-            asked += read
+    with hesitating(tmp_path, shared_router.control, "apply", str(config), *options) as first:
         second = operated("weights", "ranker", "champion=60", "challenger=40", "paused=0", "--why", "urgent")
         assert second.status == 0
-        out, error = first.communicate("y\n", timeout=60)
-    assert first.returncode == 4
-    assert "applied" not in out
-    assert "somebody else changed this first, so nothing was changed by you" in error
-    assert "by (local)" in error
-    assert "(urgent)" in error
-    assert "~ experiment ranker: weight of challenger 20 -> 40" in error
+        ran = first.agree()
+    assert ran.status == 4
+    assert "applied" not in ran.out
+    assert "somebody else changed this first, so nothing was changed by you" in ran.error
+    assert "by (local)" in ran.error
+    assert "(urgent)" in ran.error
+    assert "~ experiment ranker: weight of challenger 20 -> 40" in ran.error
     assert "champion 60 (60.00%)" in operated("get").out
 
 

@@ -38,6 +38,10 @@ def test_experiments_and_variants(complete: Complete) -> None:
     assert complete("report", "x") == []
     assert complete("weights", "ranker", "cha") == ["champion=", "challenger="]
     assert complete("stop", "ranker", "--winner", "p") == ["paused"]
+    assert complete("get", "experiments", "") == ["ranker"]
+    assert complete("get", "backends", "t") == ["two"]
+    assert complete("get", "routes", "/v1") == ["/v1/models/ranker"]
+    assert complete("get", "workers", "") == []
 
 
 def test_a_router_that_is_not_there_is_no_error(complete: Complete) -> None:

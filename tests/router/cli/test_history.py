@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from .conftest import Turnout
+from .conftest import Turnout, hesitating
+from .serving import Served
 
 
 def newest(operated: Turnout) -> Any:
@@ -62,6 +64,20 @@ def test_a_version_comes_back_as_a_new_one(operated: Turnout) -> None:
         0,
         f"nothing to change: version {good + 2} is as version {good} was\n",
     )
+
+
+def test_a_version_does_not_come_back_over_what_the_operator_has_not_seen(
+    operated: Turnout, shared_router: Served, tmp_path: Path
+) -> None:
+    good = newest(operated)["version"]
+    operated("pause", "ranker")
+    with hesitating(tmp_path, shared_router.control, "rollback", str(good)) as first:
+        operated("weights", "ranker", "champion=60", "challenger=40", "paused=0")
+        ran = first.agree()
+    assert ran.status == 4
+    assert "rolled back" not in ran.out
+    assert "~ experiment ranker: weight of champion 80 -> 60" in ran.error
+    assert newest(operated)["version"] == good + 2
 
 
 def test_there_is_nothing_to_restore_while_redis_has_its_state(operated: Turnout) -> None:

@@ -26,6 +26,10 @@ class Other(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.close_connection = True  # without an answer
+
     def log_message(self, *arguments: object) -> None:
         pass
 
@@ -70,6 +74,7 @@ def test_nobody_answers_a_file(turnout: Turnout, config: Path) -> None:
     ran = turnout("apply", str(config), "--yes", "--url", "http://127.0.0.1:1")
     assert (ran.status, ran.out) == (1, "")
     assert "comes from --url" in ran.error
+    assert "may have been done" not in ran.error
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 1), (302, 1), (404, 2), (401, 1), (500, 1)])
@@ -78,6 +83,12 @@ def test_something_else_answers(turnout: Turnout, elsewhere: str, status: int, c
     assert (ran.status, ran.out) == (code, "")
     assert f"{elsewhere} answered {status}" in ran.error
     assert "is this the control port of a router?" in ran.error
+
+
+def test_a_change_that_is_not_answered_may_have_been_made(turnout: Turnout, elsewhere: str) -> None:
+    ran = turnout("token", "create", "--name", "a", "--role", "admin", "--url", elsewhere)
+    assert (ran.status, ran.out) == (1, "")
+    assert "it may have been done before the connection broke; turnout history tells" in ran.error
 
 
 def test_the_data_port_is_not_the_control_port(turnout: Turnout, shared_router: Served) -> None:
