@@ -13,6 +13,8 @@ from router.cli.interval_plot import interval_plot
 from router.cli.report_view import Effect, Interval, MetricMean, Report, Status
 
 _STYLES: dict[Status, str] = {"ok": "green", "warning": "yellow", "alarm": "bold red"}
+_SHORT = {"no difference larger than the margin": "within margin"}
+_WIDE = 118  # columns
 _DECISIONS = {"better": "bold green", "worse": "bold red"}
 
 
@@ -31,8 +33,14 @@ def print_report(console: Console, report: Report) -> None:
         console.print(f"  [{_STYLES[check.status]}]{check.status}[/] {line}", soft_wrap=True)
     console.print(traffic_table(report))
     console.print(means_table(report))
+    for variant in dict.fromkeys(effect.variant for effect in report.effects if effect.interval):
+        console.print(effects_table(report, variant, wide=console.width >= _WIDE))
+        if changes := relative(report, variant):
+            console.print(f"relative to {escape(report.control)}: {'; '.join(changes)}", soft_wrap=True)
+        for line in undecided(report, variant):
+            console.print(line, soft_wrap=True)
     if any(effect.interval for effect in report.effects):
-        console.print(effects_table(report))
+        console.print(caption(report), soft_wrap=True)
     for line in without_estimate(report):
         console.print(line, soft_wrap=True)
 
@@ -64,39 +72,57 @@ def means_table(report: Report) -> Table:
     return table
 
 
-def effects_table(report: Report) -> Table:
-    """One row for each metric of each variant but the control, where there is an estimate."""
+def effects_table(report: Report, variant: str, wide: bool) -> Table:
+    """One row for each metric of a variant, where there is an estimate; what fits into 80 columns, or all."""
     level = 1 - report.settings.alpha
-    title = f"Differences from {escape(report.control)}"
-    fixed = any(effect.shown == "fixed" for effect in report.effects)
-    caption = "Intervals hold however often one looks; decisions are adjusted for the number of comparisons."
-    if fixed:
-        caption += " *: the planned look, valid once."
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
-    table.add_column("metric")
-    table.add_column("variant")
-    table.add_column("difference", justify="right")
-    table.add_column(f"{100 * level:g} % interval", justify="right")
+    title = f"{escape(variant)} minus {escape(report.control)}"
+    table = Table(
+        title=title, title_justify="left", box=None, header_style="bold", padding=(0, 2 if wide else 1, 0, 0)
+    )
+    table.add_column("metric", overflow="fold")
+    table.add_column("difference", justify="right", no_wrap=True)
+    table.add_column(f"{100 * level:g} % interval", justify="right", no_wrap=True)
     table.add_column("around zero", no_wrap=True)
-    table.add_column("relative", justify="right")
-    table.add_column("p", justify="right")
-    table.add_column("decision")
+    if wide:
+        table.add_column("relative", justify="right", no_wrap=True)
+        table.add_column("p", justify="right", no_wrap=True)
+    table.add_column("decision", overflow="fold")
     for effect in report.effects:
         interval = effect.interval
-        if interval is None:
+        if interval is None or effect.variant != variant:
             continue
-        table.add_row(
+        row = [
             escape(effect.metric),
-            escape(effect.variant),
-            number(effect.difference, signed=True),
+            number(effect.difference, signed=True, digits=3),
             interval_text(interval) + ("*" if effect.shown == "fixed" else ""),
-            plot(interval, effect.difference or 0.0),
-            lift_text(effect),
-            "" if interval.p_value is None else p_text(interval.p_value).removeprefix("p "),
-            decision_text(effect),
-            style=_DECISIONS.get(effect.decision),
-        )
+            plot(interval, effect.difference or 0.0, 25 if wide else 13),
+        ]
+        if wide:
+            p_value = "" if interval.p_value is None else p_text(interval.p_value).removeprefix("p ")
+            row += ["" if effect.lift is None else f"{effect.lift.estimate:+.1%}", p_value]
+        row.append(_SHORT.get(effect.decision, escape(effect.decision)))
+        table.add_row(*row, style=_DECISIONS.get(effect.decision))
     return table
+
+
+def undecided(report: Report, variant: str) -> list[str]:
+    """Why there is no decision, by reason, with the metrics and how much they lack."""
+    reasons: dict[str, list[str]] = {}
+    for effect in report.effects:
+        if effect.variant == variant and effect.interval is not None and effect.reason is not None:
+            needed = effect.units_needed
+            lacking = "" if needed is None else f" (about {needed:,} more units)"
+            reasons.setdefault(effect.reason, []).append(effect.metric + lacking)
+    return [f"not enough data, {escape(why)}: {escape(', '.join(some))}" for why, some in reasons.items()]
+
+
+def relative(report: Report, variant: str) -> list[str]:
+    """The relative differences with their intervals."""
+    return [
+        f"{escape(effect.metric)} {lift_text(effect)}"
+        for effect in report.effects
+        if effect.variant == variant and effect.lift is not None
+    ]
 
 
 def without_estimate(report: Report) -> list[str]:
@@ -111,17 +137,17 @@ def without_estimate(report: Report) -> list[str]:
     ]
 
 
-def plot(interval: Interval, estimate: float) -> str:
+def plot(interval: Interval, estimate: float, width: int) -> str:
     """The interval as a line of text."""
     low = -inf if interval.low is None else interval.low
     high = inf if interval.high is None else interval.high
-    return escape(interval_plot(low, estimate, high))
+    return escape(interval_plot(low, estimate, high, width))
 
 
 def interval_text(interval: Interval) -> str:
     """Both ends."""
-    low = "unbounded" if interval.low is None else number(interval.low, signed=True)
-    high = "unbounded" if interval.high is None else number(interval.high, signed=True)
+    low = "unbounded" if interval.low is None else number(interval.low, signed=True, digits=3)
+    high = "unbounded" if interval.high is None else number(interval.high, signed=True, digits=3)
     return f"{low} to {high}"
 
 
@@ -135,13 +161,11 @@ def lift_text(effect: Effect) -> str:
     return f"{lift.estimate:+.1%} ({lift.low:+.1%} to {lift.high:+.1%})"
 
 
-def decision_text(effect: Effect) -> str:
-    """The decision, why there is none, and how much is missing."""
-    text = escape(effect.decision)
-    if effect.reason is not None:
-        text += f": {escape(effect.reason)}"
-    if effect.units_needed is not None:
-        text += f"; about {effect.units_needed:,} more units"
+def caption(report: Report) -> str:
+    """How the intervals may be read."""
+    text = "Intervals hold however often one looks; decisions are adjusted for the number of comparisons."
+    if any(effect.shown == "fixed" for effect in report.effects):
+        text += " *: the planned look, valid once."
     return text
 
 
@@ -154,11 +178,11 @@ def mean_text(mean: MetricMean | None) -> str:
     return f"{number(mean.mean)} ± {mean.standard_error:.2g}"
 
 
-def number(value: float | None, *, signed: bool = False) -> str:
-    """Four digits that mean something."""
+def number(value: float | None, *, signed: bool = False, digits: int = 4) -> str:
+    """The digits that mean something."""
     if value is None:
         return "none"
-    return f"{value:+.4g}" if signed else f"{value:.4g}"
+    return f"{value:+.{digits}g}" if signed else f"{value:.{digits}g}"
 
 
 def p_text(p_value: float) -> str:

@@ -108,12 +108,23 @@ async def test_the_tables(turnout: Turnout, control_port: str) -> None:
     correct = [line for line in ran.out.splitlines() if line.startswith("│ correct")]
     assert "0.5 ±" in correct[0]
     assert "0.8 ±" in correct[0]
-    (effect,) = [line for line in correct if "challenger" in line]
+    assert "challenger minus champion" in ran.out
+    (effect,) = [line for line in ran.out.splitlines() if line.startswith("correct ")]
     assert "+0.3 " in effect
     assert "|" in effect
     assert "+60.0%" in effect
-    assert "better" in effect
+    assert effect.split()[-1] == "better"
     assert "no estimate for paused: no epoch has traffic in both variants (correct, " in ran.out
+
+
+@pytest.mark.parametrize("columns", [80, 120, 200])
+async def test_no_width_cuts_what_matters(turnout: Turnout, control_port: str, columns: int) -> None:
+    environment = {"COLUMNS": str(columns)}
+    ran = await asyncio.to_thread(turnout, "report", "ranker", "--url", control_port, environment=environment)
+    assert "…" not in ran.out
+    (effect,) = [line for line in ran.out.splitlines() if line.startswith("correct ")]
+    assert len(effect) <= columns
+    assert {"+0.3", "to", "better"} <= set(effect.split())
 
 
 async def test_json_is_what_the_control_plane_said(turnout: Turnout, control_port: str) -> None:
