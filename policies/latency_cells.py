@@ -10,6 +10,7 @@ counted in the last cell.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Final
 
 RELATIVE_ERROR: Final = 0.02
@@ -31,6 +32,17 @@ def cell(microseconds: int) -> int:
     (0, 0, 311, 599)
     """
     return _SHORT[microseconds] if 0 <= microseconds < len(_SHORT) else bisect_left(_UPPER, microseconds)
+
+
+def cells(microseconds: Sequence[int]) -> list[int]:
+    """The cell of each latency; several times as fast as one by one where all are short.
+
+    >>> cells([0, 250_000]) == [cell(0), cell(250_000)]
+    True
+    """
+    if microseconds and min(microseconds) >= 0 and max(microseconds) < len(_SHORT):
+        return [_SHORT[each] for each in microseconds]
+    return [cell(each) for each in microseconds]
 
 
 def value(cell: int) -> float:

@@ -15,6 +15,8 @@ from router.control.api import administration, configuration, experiments, obser
 from router.control.api.endpoint import Desk, Endpoint
 from router.control.api.public import public
 from router.control.api.serving import failed, not_routed, routes_of
+from router.control.metrics_of_reports import ReportBook
+from router.control.metrics_page import metrics_route
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *experiments.ENDPOINTS,
@@ -25,10 +27,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 )
 
 
-def make_app(redis: Redis, data_dir: Path, clock: Callable[[], float] = time) -> Starlette:
-    """The control plane's application; ``clock`` gives unix seconds."""
+def make_app(
+    redis: Redis, data_dir: Path, clock: Callable[[], float] = time, book: ReportBook | None = None
+) -> Starlette:
+    """The control plane's application; ``clock`` gives unix seconds, ``book`` the last statistics."""
     endpoints = (*public(ENDPOINTS), *ENDPOINTS)
     return Starlette(
-        routes=routes_of(endpoints, Desk(redis, data_dir, clock), Gate(redis, data_dir)),
+        routes=[
+            *routes_of(endpoints, Desk(redis, data_dir, clock), Gate(redis, data_dir)),
+            metrics_route(redis, data_dir, book or ReportBook(), clock),
+        ],
         exception_handlers={HTTPException: not_routed, Exception: failed},
     )

@@ -14,6 +14,7 @@ import uvicorn
 
 from router.config_file import load
 from router.control.app import make_app
+from router.control.metrics_of_reports import ReportBook, keep_computing
 from router.control.startup import begin
 from router.control.watch import keep_watching
 from router.hosting import Host
@@ -34,8 +35,9 @@ async def run(options: ControlOptions, ready: Callable[[], None]) -> None:
     if state is not None:
         save(data_dir, state)
 
+    book = ReportBook()
     config = uvicorn.Config(
-        make_app(redis, data_dir),
+        make_app(redis, data_dir, time, book),
         loop="uvloop",
         lifespan="off",
         log_config=None,
@@ -43,19 +45,24 @@ async def run(options: ControlOptions, ready: Callable[[], None]) -> None:
         timeout_graceful_shutdown=5,
     )
     host = Host(config, ready=ready)
-    watching = asyncio.ensure_future(keep_watching(redis, data_dir))
-    watching.add_done_callback(partial(_stop_when_broken, host))
+    tasks = [
+        asyncio.ensure_future(keep_watching(redis, data_dir)),
+        asyncio.ensure_future(keep_computing(redis, book, time)),
+    ]
+    for task in tasks:
+        task.add_done_callback(partial(_stop_when_broken, host))
     try:
         await host.serve(sockets=[socket.socket(fileno=options.socket_fd)])
     finally:
-        while not watching.done():
+        while any(not task.done() for task in tasks):
             # More than once: a cancellation that meets a time-out inside the Redis client is lost there.
-            watching.cancel()
-            await asyncio.wait([watching], timeout=0.5)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=0.5)
         await redis.aclose()
 
 
 def _stop_when_broken(host: Host, task: asyncio.Future[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
-        log.error("the watch failed; the control process ends", exc_info=task.exception())
+        log.error("a background task failed; the control process ends", exc_info=task.exception())
         host.should_exit = True

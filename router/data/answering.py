@@ -41,7 +41,7 @@ class Answering(Request):
         """The head of the final answer; what follows it is decided here."""
         self.answering = True
         self._status = status
-        self._first_byte = perf_counter()
+        self._first_byte = self.arrived
         plane = self.client.plane
         self.deadline = self.expires
         line = STATUS_LINES.get(status)
@@ -118,6 +118,7 @@ class Answering(Request):
         if self.connection is not None:
             self._leave(failed=False)
         client = self.client
+        client.plane.meter.refusals[refusal.reason] += 1
         close = not self.keep_alive or not self.complete or client.plane.draining or self.upgrade is not None
         extra: list[bytes] = []
         if self._slot is not None:
@@ -132,10 +133,10 @@ class Answering(Request):
             head_only=self.head_only,
         )
         client.write(answer)
-        if self.started:
-            self._end(refusal.status)
-        else:
-            self.over = True
+        if not self.started:
+            self._entry = self.snapshot.unrouted
+            self._started = perf_counter()
+        self._end(refusal.status)
         client.answered(self, close=close)
 
     # -- the end ------------------------------------------------------------------------------------------
@@ -143,16 +144,27 @@ class Answering(Request):
     def _leave(self, *, failed: bool) -> None:
         connection, self.connection = self.connection, None
         if connection is not None:
+            self.arrived = perf_counter()
             connection.abandon(failed=failed)
 
     def _end(self, status: int) -> None:
         self.over = True
-        slot = self._slot
-        if slot is None or self._flags & FORCED:
-            return
         now = perf_counter()
         started = self._started
-        first_byte = int(((self._first_byte or now) - started) * 1e6)
-        slot.accumulator.add(
-            (self._place, first_byte, int((now - started) * 1e6), status >= 500, self._flags)
+        slot = self._slot
+        if slot is None:
+            tally = self._entry.tally
+        elif self._flags & FORCED:
+            tally = slot.forced
+        else:
+            tally = slot.accumulator
+        tally.add(
+            (
+                self._place,
+                int(((self._first_byte or now) - started) * 1e6),
+                int((now - started) * 1e6),
+                status,
+                self._flags,
+                self.arrived - self._sent,
+            )
         )

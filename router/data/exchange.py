@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from router.data.upstream import BackendConnection
 
 _LARGEST_HELD = 1024 * 1024
+# Where the status stands in an answer's first line.
+_STATUS = slice(9, 12)
 
 
 class Exchange(Answering):
@@ -50,16 +52,17 @@ class Exchange(Answering):
             return
         target = self.target
         path = target if b"?" not in target else target.partition(b"?")[0]
-        entry = self._entry = self.snapshot.remembered.get(path) or self.snapshot.entry(path)
+        entry = self.snapshot.remembered.get(path) or self.snapshot.entry(path)
         if entry is None:
             self.refuse(Refusal(404, "no-route", f"no route serves {path.decode('latin-1')}"))
             return
+        self._entry = entry
         self.started = True
+        self._started = perf_counter()
         pool = entry.pool
         if pool is None:
             self._answer_locally()
             return
-        self._started = perf_counter()
         trial = entry.trial
         if trial is not None:
             if trial.needs_body:
@@ -96,7 +99,7 @@ class Exchange(Answering):
         return variant
 
     def _answer_locally(self) -> None:
-        """One of the service's own routes: not forwarded, not recorded."""
+        """One of the service's own routes: not forwarded, in no experiment."""
         if not self.complete:
             limit = self.snapshot.limits.outcome_bytes
             self.refuse(Refusal(413, "body-too-large", f"the body is longer than {limit} bytes"))
@@ -108,7 +111,7 @@ class Exchange(Answering):
         """The whole answer of one of the service's own routes."""
         if self.over:
             return
-        self.over = True
+        self._end(int(answer[_STATUS]))
         self.client.write(answer)
         self.client.answered(self, close=close)
 
@@ -122,6 +125,7 @@ class Exchange(Answering):
         plane = client.plane
         connection.turn = plane.turn
         self._attempts += 1
+        self._sent = self.arrived = perf_counter()
         pool = connection.pool
         # The whole takes its time from here; the beginning of the answer from the request's end.
         self.expires = plane.now + pool.timeout
@@ -204,6 +208,7 @@ class Exchange(Answering):
         self._attempts += 1
         pool = self._pool
         if self._attempts <= len(pool.addresses) and len(pool.addresses) > 1:
+            pool.counts.retries += 1
             pool.acquire(self, avoid=address)
         else:
             self.refuse(refusal)
@@ -211,6 +216,7 @@ class Exchange(Answering):
     def broken(self, address: Address, refusal: Refusal, *, sent: bool, begun: bool) -> None:
         """The connection failed: maybe before the request was sent, maybe within the answer's head."""
         self.connection = None
+        self.arrived = perf_counter()
         if self.over:
             return
         if self.answering:
@@ -218,8 +224,9 @@ class Exchange(Answering):
             self._end(502)
             self.client.abort()
             return
-        may_repeat = self.method in REPEATABLE or (self._entry is not None and self._entry.repeatable)
+        may_repeat = self.method in REPEATABLE or self._entry.repeatable
         if self._held and (not sent or (may_repeat and not begun and self._attempts < 2)):
+            self._pool.counts.retries += 1
             self._pool.acquire(self, fresh=True, avoid=address)
         else:
             self.refuse(refusal)
@@ -230,6 +237,7 @@ class Exchange(Answering):
         name = self._pool.name
         if connection is None:
             self._pool.forget(self)
+            self._pool.counts.timeouts += 1
             self.refuse(Refusal(503, "pool-timeout", f"no connection to {name} became free in time", 1))
             return
         self._leave(failed=True)

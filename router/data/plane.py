@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from itertools import count
 from os import urandom
 from time import monotonic, time
@@ -33,8 +34,10 @@ class Plane:
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
+        self.meter = recorder.meter
         self.now = monotonic()
         self.wall = time()
+        self.adopted = self.wall
         self.draining = False
         # Counts the times that everything written was sent: what was written in this turn is still here.
         self.turn = 0
@@ -66,6 +69,11 @@ class Plane:
                 transport.write(data)
             except RuntimeError:
                 continue  # it was closed in the meantime; its protocol hears of that by itself
+
+    @property
+    def pools(self) -> Mapping[str, Pool]:
+        """The pools in use, by backend."""
+        return self._pools
 
     # -- the request's path -------------------------------------------------------------------------------
 
@@ -110,11 +118,14 @@ class Plane:
         for name, backend in state.settings.backends.items():
             present = self._pools.get(name)
             keep = present is not None and present.backend == backend
-            pools[name] = present if keep and present is not None else Pool(name, backend, self)
-        snapshot = build(state, pools, self.recorder.accumulator)
+            pools[name] = (
+                present if keep and present is not None else Pool(name, backend, self, self.meter.pool(name))
+            )
+        snapshot = build(state, pools, self.recorder)
 
         before, self._pools = self._pools, pools
         self.snapshot = snapshot
+        self.adopted = self.wall
         for name, pool in before.items():
             if pools.get(name) is not pool:
                 pool.retire()

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from router.data.answers import Refusal
 from router.settings import Backend
+from router.worker_totals import PoolCounts
 
 if TYPE_CHECKING:
     from router.data.exchange import Exchange
@@ -50,8 +51,10 @@ class Address:
 class Pool:
     """The connections to one backend."""
 
-    def __init__(self, name: str, backend: Backend, clock: Clock) -> None:
+    def __init__(self, name: str, backend: Backend, clock: Clock, counts: PoolCounts | None = None) -> None:
+        """``counts`` is what earlier pools of this backend's name have counted, and goes on."""
         self.name = name
+        self.counts = PoolCounts() if counts is None else counts
         self.backend = backend
         self.addresses = tuple(Address(url) for url in backend.addresses)
         self.first_byte_timeout = float(backend.first_byte_timeout)
@@ -87,8 +90,10 @@ class Pool:
             task.add_done_callback(self._connecting.discard)
         elif len(self._waiting) < self.backend.max_waiting:
             exchange.deadline = self._clock.now + self.backend.wait_timeout
+            self.counts.waits += 1
             self._waiting.append(exchange)
         else:
+            self.counts.full += 1
             exchange.refuse(Refusal(503, "pool-full", f"too many requests wait for {self.name}", 1))
 
     def forget(self, exchange: Exchange) -> None:
@@ -131,6 +136,7 @@ class Pool:
         now = self._clock.now
         if any(other is not address and other.aside_until <= now for other in self.addresses):
             address.aside_until = now + self.backend.set_aside
+            self.counts.set_aside += 1
             address.failures = 0
 
     def sweep(self) -> None:
@@ -174,6 +180,7 @@ class Pool:
         except (OSError, TimeoutError) as error:
             address.open -= 1
             address.outstanding -= 1
+            self.counts.failed_connections += 1
             self.failed(address)
             late = isinstance(error, TimeoutError)
             exchange.unreachable(

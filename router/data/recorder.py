@@ -11,41 +11,44 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from math import ceil
+from operator import add
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import msgspec
 
 from policies.assignment import BUCKETS, POSITION_SHIFT, POSITIONS
-from policies.latency_cells import CELLS, cell
+from policies.latency_cells import CELLS, cells
+from router.data.metering import Meter, add_log
 from router.errors import StoreUnavailable
 from router.store.layout import GROUPS, period_end
 from router.store.records import Batch, Delta
 from router.token import UNIDENTIFIED
+from router.worker_totals import Series, SeriesKey
 
 # A little under the 0.2 s that are promised, because sending takes its time, too.
 INTERVAL = 0.16
+# From this status on an answer is an error.
+FAILED = 500
 LONGEST_WINDOW = 366 * 86400.0
 
 Send = Callable[[Batch], Awaitable[bool]]
 
 
-# One request: its unit's place, first and last byte in microseconds, whether it failed, the token's flags.
-Entry = tuple[int, int, int, bool, int]
+# One request: its unit's place, first and last byte in microseconds, the status, the token's flags, and how
+# many seconds of its time were the backend's.
+Entry = tuple[int, int, int, int, int, float]
 
 
-class Accumulator:
-    """What one variant's requests in one epoch came to since it was last told."""
+class Tally:
+    """Requests that are counted for whoever watches the service, and in no experiment."""
 
-    __slots__ = ("__weakref__", "_dirty", "_log", "_seen", "epoch", "experiment", "variant")
+    __slots__ = ("__weakref__", "_dirty", "_log", "series")
 
-    def __init__(self, experiment: str, epoch: int, variant: str, dirty: list[Accumulator]) -> None:
-        self.experiment = experiment
-        self.epoch = epoch
-        self.variant = variant
+    def __init__(self, series: Series, dirty: list[Tally]) -> None:
+        self.series = series
         self._dirty = dirty
         self._log: list[Entry] = []
-        self._seen = bytearray(0)
 
     def add(self, entry: Entry) -> None:
         """Record one request."""
@@ -54,36 +57,78 @@ class Accumulator:
             self._dirty.append(self)
         log.append(entry)
 
+    def take(self) -> list[Entry]:
+        """The log, counted and emptied."""
+        log, self._log = self._log, []
+        if log:
+            add_log(self.series, log)
+        return log
+
+
+class Seen(bytearray):
+    """The positions that a worker has seen in one variant and epoch; empty until there is one."""
+
+    __slots__ = ("__weakref__",)
+
+
+class Accumulator(Tally):
+    """What one variant's requests in one epoch, by one route, came to since it was last told."""
+
+    __slots__ = ("_exposed", "_seen", "epoch", "experiment", "variant")
+
+    def __init__(
+        self, experiment: str, epoch: int, variant: str, series: Series, seen: Seen, dirty: list[Tally]
+    ) -> None:
+        super().__init__(series, dirty)
+        self.experiment = experiment
+        self.epoch = epoch
+        self.variant = variant
+        self._exposed: list[int] = []
+        self._seen = seen
+
+    def expose(self, place: int) -> None:
+        """A unit was told its variant: it counts among the units, and no request was served."""
+        self._dirty.append(self)
+        self._exposed.append(place >> POSITION_SHIFT)
+
     def fold(self, into: Delta, period: int) -> None:
         """Add the log to ``into`` and empty it."""
-        log, self._log = self._log, []
+        if self._exposed:
+            exposed, self._exposed = self._exposed, []
+            self.series.exposures += len(exposed)
+            self._notice(exposed, into.positions)
+        log = self.take()
+        if not log:
+            return
+        # By columns, and by bucket into lists: half the time that entries and dicts would take.
+        places, first, last, statuses, flags, _ = zip(*log, strict=True)
         into.periods[period] = into.periods.get(period, 0) + len(log)
-        into.unidentified += sum(1 for entry in log if entry[4] & UNIDENTIFIED)
+        unidentified = sum(map(UNIDENTIFIED.__and__, flags)) if any(flags) else 0
+        into.unidentified += unidentified
+        self.series.unidentified += unidentified
 
-        # Lists by bucket are added to in half the time that dicts are.
-        requests, first_byte, last_byte = [0] * BUCKETS, [0] * BUCKETS, [0] * BUCKETS
-        for place, first, last, _, _ in log:
-            bucket = place % BUCKETS
-            requests[bucket] += 1
-            first_byte[bucket] += first
-            last_byte[bucket] += last
-        _add(into.requests, enumerate(requests))
+        buckets = [place % BUCKETS for place in places]
+        first_byte, last_byte = [0] * BUCKETS, [0] * BUCKETS
+        for bucket, one, other in zip(buckets, first, last, strict=True):
+            first_byte[bucket] += one
+            last_byte[bucket] += other
+        _add(into.requests, Counter(buckets).items())
         _add(into.first_byte, enumerate(first_byte))
         _add(into.last_byte, enumerate(last_byte))
-        failed = Counter(entry[0] % BUCKETS for entry in log if entry[3])
-        _add(into.errors, failed.items())
+        if max(statuses) >= FAILED:
+            failed = (bucket for bucket, status in zip(buckets, statuses, strict=True) if status >= FAILED)
+            _add(into.errors, Counter(failed).items())
         # GROUPS divides BUCKETS: a place is in the same group as its bucket.
-        first_cells = Counter([place % GROUPS * CELLS + cell(first) for place, first, _, _, _ in log])
-        last_cells = Counter([place % GROUPS * CELLS + cell(last) for place, _, last, _, _ in log])
-        _add(into.first_cells, first_cells.items())
-        _add(into.last_cells, last_cells.items())
-        self._notice([entry[0] >> POSITION_SHIFT for entry in log], into.positions)
+        groups = [bucket % GROUPS * CELLS for bucket in buckets]
+        _add(into.first_cells, Counter(map(add, groups, cells(first))).items())
+        _add(into.last_cells, Counter(map(add, groups, cells(last))).items())
+        self._notice([place >> POSITION_SHIFT for place in places], into.positions)
 
     def _notice(self, positions: list[int], new: list[int]) -> None:
         """Append to ``new`` the positions that this worker sees for the first time."""
-        if not self._seen:
-            self._seen = bytearray(POSITIONS // 8)
         seen = self._seen
+        if not seen:
+            seen.extend(bytes(POSITIONS // 8))
         for position in positions:
             mask = 1 << (position & 7)
             if not seen[position >> 3] & mask:
@@ -106,20 +151,44 @@ class Recorder:
         self._window = window
         self._send = send
         self._journal = journal
+        self.meter = Meter()
+        # Since when something waits to be confirmed.
+        self._since: float | None = None
         # Slots hold the accumulators: one lives as long as a request or a snapshot that uses it, and, by
         # the list of those that have something to tell, until that has been told.
-        self._accumulators: WeakValueDictionary[tuple[str, int, str], Accumulator] = WeakValueDictionary()
-        self._dirty: list[Accumulator] = []
+        self._accumulators: WeakValueDictionary[tuple[str, int, str, str, str, str], Accumulator] = (
+            WeakValueDictionary()
+        )
+        self._seen: WeakValueDictionary[tuple[str, int, str], Seen] = WeakValueDictionary()
+        self._tallies: WeakValueDictionary[SeriesKey, Tally] = WeakValueDictionary()
+        self._dirty: list[Tally] = []
         self._sums: dict[str, dict[tuple[int, str], Delta]] = {}
         self._in_doubt: dict[str, Batch] = {}
         self._numbers: dict[str, int] = {}
 
-    def accumulator(self, experiment: str, epoch: int, variant: str) -> Accumulator:
-        """The accumulator of a variant in an epoch: the same one as long as it is in use."""
-        key = (experiment, epoch, variant)
+    def accumulator(
+        self, experiment: str, epoch: int, variant: str, route: str = "", backend: str = "", reason: str = ""
+    ) -> Accumulator:
+        """The accumulator of a variant in an epoch and by a route: the same one as long as it is in use."""
+        key = (experiment, epoch, variant, route, backend, reason)
         found = self._accumulators.get(key)
         if found is None:
-            found = self._accumulators[key] = Accumulator(*key, self._dirty)
+            seen = self._seen.get(key[:3])
+            if seen is None:
+                seen = self._seen[key[:3]] = Seen()
+            series = self.meter.series(route, experiment, variant, backend, reason)
+            found = Accumulator(experiment, epoch, variant, series, seen, self._dirty)
+            self._accumulators[key] = found
+        return found
+
+    def tally(
+        self, route: str, experiment: str = "", variant: str = "", backend: str = "", reason: str = ""
+    ) -> Tally:
+        """The tally of requests that no experiment counts: the same one as long as it is in use."""
+        series = self.meter.series(route, experiment, variant, backend, reason)
+        found = self._tallies.get(series.key)
+        if found is None:
+            found = self._tallies[series.key] = Tally(series, self._dirty)
         return found
 
     @property
@@ -127,9 +196,13 @@ class Recorder:
         """Batches that Redis has not confirmed."""
         return len(self._in_doubt) + len(self._sums)
 
+    def oldest(self, now: float) -> float:
+        """For how many seconds something has waited to be confirmed; 0 where nothing does."""
+        return max(now - self._since, 0.0) if self._since is not None and self.pending else 0.0
+
     async def flush(self, now: float) -> None:
         """Take the sums and send what can be sent; `StoreUnavailable` leaves everything for the next time."""
-        self._take(now)
+        self.take(now)
         for experiment in list(self._in_doubt):
             await self._confirm(experiment)
         for experiment in list(self._sums):
@@ -137,6 +210,7 @@ class Recorder:
             number = self._numbers[experiment] = self._numbers.get(experiment, 0) + 1
             self._in_doubt[experiment] = self._batch(experiment, number, deltas)
             await self._confirm(experiment)
+        self._since = now if self._sums else None
 
     def _batch(self, experiment: str, number: int, deltas: dict[tuple[int, str], Delta]) -> Batch:
         return Batch(
@@ -151,19 +225,24 @@ class Recorder:
         await self._send(self._in_doubt[experiment])
         del self._in_doubt[experiment]
 
-    def _take(self, now: float) -> None:
-        for accumulator in self._dirty:
-            deltas = self._sums.setdefault(accumulator.experiment, {})
-            key = (accumulator.epoch, accumulator.variant)
+    def take(self, now: float) -> None:
+        """Fold the logs into sums."""
+        for tally in self._dirty:
+            if not isinstance(tally, Accumulator):
+                tally.take()
+                continue
+            deltas = self._sums.setdefault(tally.experiment, {})
+            key = (tally.epoch, tally.variant)
             if key not in deltas:
-                deltas[key] = Delta(epoch=accumulator.epoch, variant=accumulator.variant)
-            period = period_end(now, self._window(accumulator.experiment))
-            accumulator.fold(deltas[key], period)
+                deltas[key] = Delta(epoch=tally.epoch, variant=tally.variant)
+            tally.fold(deltas[key], period_end(now, self._window(tally.experiment)))
         self._dirty.clear()
+        if self._since is None and self._sums:
+            self._since = now
 
     def save(self, now: float) -> int:
         """Write what Redis has not confirmed to the journal, for the next worker; how many batches."""
-        self._take(now)
+        self.take(now)
         batches = list(self._in_doubt.values())
         for experiment, deltas in self._sums.items():
             number = self._numbers.get(experiment, 0) + 1

@@ -29,10 +29,12 @@ class Request:
         "_held",
         "_place",
         "_pool",
+        "_sent",
         "_slot",
         "_started",
         "_status",
         "answering",
+        "arrived",
         "body",
         "captured",
         "chunk_answer",
@@ -107,7 +109,7 @@ class Request:
         self.over = False
         self.out: list[bytes] = []
         self.chunk_answer = False
-        self._entry: Entry | None = None
+        self._entry: Entry = cast(Any, None)
         self._pool: Pool = cast(Any, None)
         self._slot: Slot | None = None
         self._place = 0
@@ -117,5 +119,9 @@ class Request:
         self._held = True
         self._close_after = False
         self._status = 0
+        # By perf_counter: when it was begun, when it was sent for the last time, when something last came of
+        # that (data, or its failure), and when the answer began.
         self._started = 0.0
+        self._sent = 0.0
+        self.arrived = 0.0
         self._first_byte = 0.0

@@ -47,7 +47,16 @@ class Incomplete(TurnoutError):
     status = 400
 
 
-def make_service(live: Callable[[], Live], redis: Redis, clock: Callable[[], float] = time.time) -> Starlette:
+# Counts an outcome by experiment, metric and status; the names are empty where an outcome has no known ones.
+Count = Callable[[str, str, str], None]
+
+
+def make_service(
+    live: Callable[[], Live],
+    redis: Redis,
+    clock: Callable[[], float] = time.time,
+    count: Count = lambda experiment, metric, status: None,
+) -> Starlette:
     """The application for the data port's own routes, under ``/_turnout/``; ``clock`` gives unix seconds."""
 
     async def health(request: Request) -> Response:
@@ -62,6 +71,9 @@ def make_service(live: Callable[[], Live], redis: Redis, clock: Callable[[], flo
         counted = iter(await add(redis, [one for one in verdicts if isinstance(one, Outcome)]))
 
         results = [_result(verdict, counted) for verdict in verdicts]
+        for verdict, result in zip(verdicts, results, strict=True):
+            known = (verdict.experiment, verdict.metric) if isinstance(verdict, Outcome) else ("", "")
+            count(*known, "left_out" if isinstance(verdict, LeftOut) else result["status"])
         tally = Counter(result["status"] for result in results)
         counts = {status: tally[status] for status in ("accepted", "duplicate", "refused")}
         return _json(202, {**counts, "results": results})

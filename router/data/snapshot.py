@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from policies.assignment import bucket_prefix
 from policies.plan import Plan
 from router.data.pool import Pool
-from router.data.recorder import Accumulator
+from router.data.recorder import Accumulator, Recorder, Tally
 from router.data.unit import Extractor, captures, extractor, needs_body
 from router.data.wire import REQUEST_KINDS
 from router.settings import Limits
@@ -27,6 +27,7 @@ class Slot:
     pool: Pool
     signer: Signer
     accumulator: Accumulator
+    forced: Tally
     headers: bytes
 
 
@@ -47,10 +48,12 @@ class Trial:
 class Entry:
     """A route: its pool when no experiment runs, the experiment that splits it, and what may be repeated.
 
-    The service's own routes are one, too: ``local``, and without a pool.
+    The service's own routes are one, too: ``local``, and without a pool. ``tally`` counts the requests that
+    no experiment splits.
     """
 
     pool: Pool | None
+    tally: Tally
     trial: Trial | None = None
     repeatable: bool = False
     local: bool = False
@@ -64,6 +67,9 @@ class Snapshot:
     limits: Limits
     kinds: dict[bytes, int]
     prefixes: Mapping[bytes, Entry]
+    trials: Mapping[str, Trial]
+    # What counts requests that no route serves, or that cannot be read.
+    unrouted: Entry
     # What arrives in one piece and within these cannot break a limit, which then need not be looked at.
     plain_bytes: int
     plain_head: int
@@ -102,61 +108,71 @@ def _boundary(path: bytes, end: int) -> int:
     return max(path.rfind(b"/", 0, end), path.rfind(b":", 0, end))
 
 
-def build(
-    state: State,
-    pools: Mapping[str, Pool],
-    accumulator: Callable[[str, int, str], Accumulator],
-) -> Snapshot:
+def build(state: State, pools: Mapping[str, Pool], recorder: Recorder) -> Snapshot:
     """Build the snapshot of a state; ``pools`` has one pool for every backend. May fail; changes nothing."""
     settings = state.settings
     kinds = dict(REQUEST_KINDS)
     for experiment in settings.experiments.values():
         captures(experiment.unit, kinds)
 
-    trials: dict[str, Trial] = {}
-    for name, experiment in settings.experiments.items():
-        epoch = state.epochs.get(name)
-        if epoch is None or not experiment.running:
-            continue
-        slots = {
-            variant: Slot(
-                variant=variant,
-                pool=pools[spec.backend],
-                signer=Signer(state.key, name, epoch.number, variant),
-                accumulator=accumulator(name, epoch.number, variant),
-                headers=f"x-turnout-variant: {variant}\r\n".encode() if experiment.expose_variant else b"",
-            )
-            for variant, spec in experiment.variants.items()
-        }
-        cookie = experiment.cookie
-        trials[name] = Trial(
-            name=name,
-            plan=Plan(epoch.salt, epoch.weights),
-            bucket_prefix=bucket_prefix(epoch.salt),
-            slots=slots,
-            unit_of=extractor(experiment.unit, kinds, settings.limits.json_prefix),
-            needs_body=needs_body(experiment.unit),
-            cookie=None if cookie is None else _cookie_line(cookie.name, int(cookie.max_age), cookie.secure),
-        )
-
+    running = [name for name, each in settings.experiments.items() if name in state.epochs and each.running]
     prefixes = {
         route.path.rstrip("/").encode(): Entry(
             pool=pools[route.backend],
-            trial=trials.get(route.experiment) if route.experiment else None,
+            tally=recorder.tally(route.path, backend=route.backend),
+            trial=_trial(state, route.experiment, route.path, pools, recorder, kinds)
+            if route.experiment in running
+            else None,
             repeatable=route.repeatable,
         )
         for route in settings.routes
     }
-    prefixes[OWN_ROUTES] = Entry(pool=None, local=True)
+    prefixes[OWN_ROUTES] = Entry(pool=None, tally=recorder.tally(OWN_ROUTES.decode()), local=True)
     limits = settings.limits
     return Snapshot(
         state=state,
         limits=limits,
         kinds=kinds,
         prefixes=prefixes,
+        unrouted=Entry(pool=None, tally=recorder.tally("")),
+        trials={name: _trial(state, name, "", pools, recorder, kinds) for name in running},
         plain_bytes=min(limits.header_bytes, limits.url_bytes),
         plain_head=4 * limits.headers,
         plain_digits=len(str(limits.body_bytes)),
+    )
+
+
+def _trial(
+    state: State,
+    name: str,
+    route: str,
+    pools: Mapping[str, Pool],
+    recorder: Recorder,
+    kinds: dict[bytes, int],
+) -> Trial:
+    """A running experiment on one of its routes."""
+    experiment, epoch = state.settings.experiments[name], state.epochs[name]
+    plan = Plan(epoch.salt, epoch.weights)
+    reason = plan.arms[0].decision.reason
+    cookie = experiment.cookie
+    return Trial(
+        name=name,
+        plan=plan,
+        bucket_prefix=bucket_prefix(epoch.salt),
+        slots={
+            variant: Slot(
+                variant=variant,
+                pool=pools[spec.backend],
+                signer=Signer(state.key, name, epoch.number, variant),
+                accumulator=recorder.accumulator(name, epoch.number, variant, route, spec.backend, reason),
+                forced=recorder.tally(route, name, variant, spec.backend, "forced"),
+                headers=f"x-turnout-variant: {variant}\r\n".encode() if experiment.expose_variant else b"",
+            )
+            for variant, spec in experiment.variants.items()
+        },
+        unit_of=extractor(experiment.unit, kinds, state.settings.limits.json_prefix),
+        needs_body=needs_body(experiment.unit),
+        cookie=None if cookie is None else _cookie_line(cookie.name, int(cookie.max_age), cookie.secure),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
@@ -89,6 +90,7 @@ class BackendConnection(asyncio.Protocol):
         if exchange is None:
             self.close()  # nobody asked: whatever this is, it must not become the next request's answer
             return
+        exchange.arrived = perf_counter()
         if exchange.tunnel:
             exchange.client.write(data)
             return

@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 
 from router.data.downstream import ClientConnection
 from router.data.following import Follower, keep
+from router.data.metering import Reporter
 from router.data.plane import Plane
 from router.data.recorder import Recorder, keep_flushing
 from router.data.service import make_service
@@ -48,7 +49,8 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
     first = await adopt_first(plane, redis, data_dir)
     follower = Follower(redis, data_dir, name)
     follower.runs(first.version)
-    plane.application = make_service(lambda: plane.snapshot, redis)
+    plane.application = make_service(lambda: plane.snapshot, redis, count=plane.meter.count_outcome)
+    reporter = Reporter(data_dir, name, plane, time)
 
     listener = socket.socket(fileno=options.socket_fd)
     config = uvicorn.Config(
@@ -71,6 +73,7 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
     background: list[Awaitable[None]] = [
         plane.keep_sweeping(),
         keep_flushing(recorder, time),
+        reporter.keep_writing(),
         follower.follow(plane),
         _replay(recorder),
     ]
@@ -82,6 +85,7 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
     finally:
         await _cancel(tasks)
         await _last_flush(recorder)
+        await reporter.finish()
         with contextlib.suppress(StoreUnavailable):
             await follower.leave()
         await redis.aclose()

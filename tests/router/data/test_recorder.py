@@ -21,22 +21,23 @@ from redis.asyncio import Redis
 
 from policies.assignment import BUCKETS, POSITION_SHIFT
 from policies.latency_cells import cell
-from router.data.recorder import Accumulator, Entry, Recorder
+from router.data.recorder import Accumulator, Entry, Recorder, Seen, Tally
 from router.errors import StoreUnavailable
 from router.store import keys, layout
 from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
 from router.store.records import Batch, Delta, record
 from router.token import UNIDENTIFIED
+from router.worker_totals import Series
 from tests.router.data.inprocess import nobody
 
 latencies = st.integers(0, 10**9)
 entries = st.builds(
-    lambda place, first, rest, failed, flags: (place, first, first + rest, failed, flags),
+    lambda place, first, rest, status, flags: (place, first, first + rest, status, flags, rest * 1e-6),
     st.integers(0, 2**64 - 1) | st.integers(0, 50).map(lambda number: number << POSITION_SHIFT),
     latencies,
     latencies,
-    st.booleans(),
+    st.sampled_from([200, 200, 404, 499, 500, 503]),
     st.sampled_from([0, 0, UNIDENTIFIED]),
 )
 
@@ -56,10 +57,10 @@ class Naive:
 
     def add(self, entry: Entry) -> None:
         """One request."""
-        place, first, last, failed, flags = entry
+        place, first, last, status, flags, _ = entry
         bucket = place % BUCKETS
         self.requests[bucket] += 1
-        self.errors[bucket] += failed
+        self.errors[bucket] += status >= 500
         self.first_byte[bucket] += first
         self.last_byte[bucket] += last
         self.first_cells[layout.histogram_index(bucket, cell(first))] += 1
@@ -83,14 +84,19 @@ class Naive:
         assert sum(sum(delta.periods.values()) for delta in deltas) == self.requests.total()
 
 
+def lonely(dirty: list[Tally]) -> Accumulator:
+    """An accumulator of no recorder."""
+    return Accumulator("e", 1, "v", Series(route=""), Seen(), dirty)
+
+
 # -- sums ------------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.lists(entries, max_size=30), max_size=5))
 def test_folded_sums_are_the_naive_sums(rounds: list[list[Entry]]) -> None:
     """Whether they are folded into one delta, as in an outage, or into one each time."""
-    naive, dirty = Naive(), list[Accumulator]()
-    apart, together = Accumulator("e", 1, "v", dirty), Accumulator("e", 1, "v", dirty)
+    naive = Naive()
+    apart, together = lonely([]), lonely([])
     deltas, one = [], Delta(epoch=1, variant="v")
     for period, some in enumerate(rounds):
         for entry in some:
@@ -107,13 +113,13 @@ def test_folded_sums_are_the_naive_sums(rounds: list[list[Entry]]) -> None:
 
 
 def test_an_accumulator_is_noted_once_until_it_is_folded() -> None:
-    dirty: list[Accumulator] = []
-    accumulator = Accumulator("e", 1, "v", dirty)
+    dirty: list[Tally] = []
+    accumulator = lonely(dirty)
     for _ in range(3):
-        accumulator.add((1, 2, 3, False, 0))
+        accumulator.add((1, 2, 3, 200, 0, 0.0))
     assert dirty == [accumulator]
     accumulator.fold(Delta(epoch=1, variant="v"), 0)
-    accumulator.add((1, 2, 3, False, 0))
+    accumulator.add((1, 2, 3, 200, 0, 0.0))
     assert dirty == [accumulator, accumulator]
 
 
@@ -123,7 +129,7 @@ def test_one_accumulator_while_it_is_in_use_and_a_new_one_after(tmp_path: Path) 
     assert recorder.accumulator("e", 1, "v") is first
     others = [recorder.accumulator(*key) for key in [("e", 2, "v"), ("e", 1, "w"), ("f", 1, "v")]]
     assert len({id(each) for each in (first, *others)}) == 4
-    first.add((1, 2, 3, False, 0))
+    first.add((1, 2, 3, 200, 0, 0.0))
     del first
     gc.collect()
     # Nobody holds it any more but what it has to tell.
@@ -253,7 +259,7 @@ async def test_the_same_batch_goes_again_while_new_sums_add_up(redis: Redis, tmp
     accumulator = recorder.accumulator("e", 1, "v")
     way.plan = iter(["after", "after", "before"])
     for attempt in range(3):
-        accumulator.add((attempt, 1, 2, False, 0))
+        accumulator.add((attempt, 1, 2, 200, 0, 0.0))
         with pytest.raises(StoreUnavailable):
             await recorder.flush(0.0)
     assert recorder.pending == 2
@@ -282,7 +288,7 @@ async def test_many_workers_replay_one_journal_and_count_it_once(redis: Redis, t
         way.plan = iter(["after", "before"])
         gone = Recorder(f"gone-{name}", way, tmp_path)
         for number in range(10):
-            gone.accumulator("e", 1, "v").add((number, 1, 2, False, 0))
+            gone.accumulator("e", 1, "v").add((number, 1, 2, 200, 0, 0.0))
             sums[number] += 1
             with contextlib.suppress(StoreUnavailable):
                 await gone.flush(0.0)
@@ -297,7 +303,7 @@ async def test_many_workers_replay_one_journal_and_count_it_once(redis: Redis, t
 async def test_a_journal_is_kept_until_all_of_it_is_counted(redis: Redis, tmp_path: Path) -> None:
     gone = Recorder("gone", nobody, tmp_path)
     for experiment in ("e", "f", "g"):
-        gone.accumulator(experiment, 1, "v").add((5, 1, 2, False, 0))
+        gone.accumulator(experiment, 1, "v").add((5, 1, 2, 200, 0, 0.0))
     assert gone.save(0.0) == 3
     way = Unreliable(redis)
     way.plan = iter(["", "after"])
@@ -316,7 +322,7 @@ async def test_what_is_no_journal_is_in_nobodys_way(redis: Redis, tmp_path: Path
     (tmp_path / "b.json").write_bytes(b'[{"experiment": 1}]')
     (tmp_path / "c.unfinished").write_bytes(b"[")
     gone = Recorder("gone", nobody, tmp_path)
-    gone.accumulator("e", 1, "v").add((5, 1, 2, False, 0))
+    gone.accumulator("e", 1, "v").add((5, 1, 2, 200, 0, 0.0))
     gone.save(0.0)
     assert await Recorder("new", partial(record, redis), tmp_path).replay() == 1
     assert (await counted(redis, "e", 1, "v"))[0] == Counter({5: 1})
@@ -326,7 +332,7 @@ def test_a_journal_appears_whole(tmp_path: Path) -> None:
     """Whoever looks while it is written finds none or all of it."""
     gone = Recorder("gone", nobody, tmp_path)
     for number in range(1 << 16):
-        gone.accumulator("e", 1, "v").add((number << POSITION_SHIFT | number, 1, 2, False, 0))
+        gone.accumulator("e", 1, "v").add((number << POSITION_SHIFT | number, 1, 2, 200, 0, 0.0))
     found: list[bytes] = []
     saved = threading.Event()
 
@@ -350,7 +356,7 @@ async def test_an_outage_costs_memory_by_bucket_and_not_by_request(tmp_path: Pat
     for _ in range(4):
         for _ in range(20):
             for number in range(200):
-                accumulator.add((number, 1, 2, False, 0))
+                accumulator.add((number, 1, 2, 200, 0, 0.0))
             with pytest.raises(StoreUnavailable):
                 await recorder.flush(0.0)
         recorder.save(0.0)

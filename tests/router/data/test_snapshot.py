@@ -27,17 +27,20 @@ class Still:
 
 
 POOL = Pool("b", Backend(url="http://127.0.0.1:9"), Still())
+TALLY = Recorder("w", nobody, Path("nowhere")).tally("/")
 
 
 def snapshot(routes: Iterable[str]) -> Snapshot:
     """A snapshot with these prefixes, as `build` stores them."""
-    prefixes = {route.rstrip("/").encode(): Entry(pool=POOL) for route in routes}
+    prefixes = {route.rstrip("/").encode(): Entry(pool=POOL, tally=TALLY) for route in routes}
     limits = state_of({"backends": {"b": {"url": "http://a:1"}}, "routes": []}).settings.limits
     return Snapshot(
         state=state_of({"backends": {"b": {"url": "http://a:1"}}, "routes": []}),
         limits=limits,
         kinds={},
         prefixes=prefixes,
+        trials={},
+        unrouted=Entry(pool=None, tally=TALLY),
         plain_bytes=0,
         plain_head=0,
         plain_digits=0,
@@ -164,7 +167,7 @@ def built(tmp_path: Path, **changes: Any) -> tuple[Snapshot, State, dict[str, Po
         }
     )
     pools = {name: Pool(name, backend, Still()) for name, backend in state.settings.backends.items()}
-    return build(state, pools, Recorder("w", nobody, tmp_path).accumulator), state, pools
+    return build(state, pools, Recorder("w", nobody, tmp_path)), state, pools
 
 
 def test_a_running_experiment_is_what_its_route_splits(tmp_path: Path) -> None:
@@ -225,5 +228,5 @@ def test_a_state_that_cannot_be_built_changes_nothing(tmp_path: Path) -> None:
     _, state, pools = built(tmp_path)
     recorder = Recorder("w", nobody, tmp_path)
     with pytest.raises(KeyError):
-        build(state, {"a": pools["a"]}, recorder.accumulator)
+        build(state, {"a": pools["a"]}, recorder)
     assert recorder.pending == 0
