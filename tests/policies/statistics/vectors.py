@@ -53,7 +53,8 @@ def computed(vector: dict, known: list[Adapter]) -> dict:
         if not missing:
             return result
         reasons.append(f"{compute.__name__} lacks {missing}")
-    raise LookupError(f"no adapter computes {vector['id']!r} ({vector['method']}): {reasons}")
+    why = "; ".join(reasons) or f"none knows this method with the inputs {sorted(inputs)}"
+    raise LookupError(f"no adapter computes {vector['id']!r} ({vector['method']}): {why}")
 
 
 def differences(expected: Any, got: Any, tolerance: dict, at: str = "") -> Iterator[str]:
