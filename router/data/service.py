@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -56,8 +56,12 @@ def make_service(
     redis: Redis,
     clock: Callable[[], float] = time.time,
     count: Count = lambda experiment, metric, status: None,
+    more: Sequence[Route] = (),
 ) -> Starlette:
-    """The application for the data port's own routes, under ``/_turnout/``; ``clock`` gives unix seconds."""
+    """The application for the data port's own routes: under ``/_turnout/``, and ``more``.
+
+    ``clock`` gives unix seconds.
+    """
 
     async def health(request: Request) -> Response:
         return _json(200, {"status": "ok", "version": live().state.version})
@@ -82,6 +86,7 @@ def make_service(
         routes=[
             Route("/_turnout/health", health, methods=["GET"]),
             Route("/_turnout/outcomes", outcomes, methods=["POST"]),
+            *more,
         ],
         exception_handlers={TurnoutError: _own_error, HTTPException: _framework_error},
     )

@@ -17,6 +17,8 @@ from router.token import Signer
 
 _REMEMBERED_PATHS = 4096
 OWN_ROUTES = b"/_turnout"
+# The service's own, too, unless a route claims it or what is below it; one for every path does not.
+REMOTE_EVALUATION = b"/ofrep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,11 @@ def build(state: State, pools: Mapping[str, Pool], recorder: Recorder) -> Snapsh
         )
         for route in settings.routes
     }
-    prefixes[OWN_ROUTES] = Entry(pool=None, tally=recorder.tally(OWN_ROUTES.decode()), local=True)
+    own = [OWN_ROUTES]
+    if not any(path == REMOTE_EVALUATION or path.startswith(REMOTE_EVALUATION + b"/") for path in prefixes):
+        own.append(REMOTE_EVALUATION)
+    for path in own:
+        prefixes[path] = Entry(pool=None, tally=recorder.tally(path.decode()), local=True)
     limits = settings.limits
     return Snapshot(
         state=state,

@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from router.data.downstream import ClientConnection
 from router.data.following import Follower, keep
 from router.data.metering import Reporter
+from router.data.ofrep import Evaluator
 from router.data.plane import Plane
 from router.data.recorder import Recorder, keep_flushing
 from router.data.service import make_service
@@ -49,7 +50,12 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
     first = await adopt_first(plane, redis, data_dir)
     follower = Follower(redis, data_dir, name)
     follower.runs(first.version)
-    plane.application = make_service(lambda: plane.snapshot, redis, count=plane.meter.count_outcome)
+    plane.application = make_service(
+        lambda: plane.snapshot,
+        redis,
+        count=plane.meter.count_outcome,
+        more=Evaluator(lambda: plane.snapshot, plane.decisions, time).routes(),
+    )
     reporter = Reporter(data_dir, name, plane, time)
 
     listener = socket.socket(fileno=options.socket_fd)
