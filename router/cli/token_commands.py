@@ -87,20 +87,21 @@ def revoke(
     data_dir: DataDir = None,
     url: Url = None,
     context: ContextName = None,
+    output: OutputOption = Output.table,
 ) -> None:
     """Make a token open nothing any more. The last admin's can only be revoked straight through Redis."""
     from router.cli import tokens
 
     tokens.revoke(_target(redis, data_dir, url, context), redis, data_dir, name)
-    typer.echo(f"the token {name} opens nothing any more")
+    tokens.print_revoked(name, output)
 
 
 @contexts.command("list", epilog="Example: turnout context list")
 def list_contexts(output: OutputOption = Output.table) -> None:
     """Show the contexts, which one is current, and where they stand."""
-    from router.cli import context_list
+    from router.cli import context_command
 
-    context_list.run(output)
+    context_command.run(output)
 
 
 @contexts.command(epilog="Example: turnout context use staging")
@@ -108,11 +109,12 @@ def use(
     name: Annotated[
         str, typer.Argument(help="The context.", show_default=False, autocompletion=complete_context)
     ],
+    output: OutputOption = Output.table,
 ) -> None:
     """Make a context the one that commands use when nothing else is said."""
-    from router.cli.contexts import contexts_file, use_context
+    from router.cli import context_command
 
-    typer.echo(f"{name}: {use_context(contexts_file(), name).url}")
+    context_command.use(name, output)
 
 
 def _target(redis: str | None, data_dir: Path | None, url: str | None, context: str | None) -> Target | None:

@@ -92,6 +92,11 @@ def print_made(made: MadeToken, output: Output) -> None:
     show(output, msgspec.to_builtins(made), table)
 
 
+def print_revoked(name: str, output: Output) -> None:
+    """Say that it is done."""
+    show(output, {"revoked": name}, lambda to: to.print(escape(f"the token {name} opens nothing any more")))
+
+
 def print_all(listed: Tokens, output: Output) -> None:
     """Show who has a token."""
     cells = [(each.name, each.role, when(each.created), each.created_by) for each in listed.tokens]

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from router.cli import app as commands
-from router.cli import operator_commands, reading_commands
+from router.cli import operator_commands, reading_commands, token_commands
 from router.options import ServeOptions
 
 from .conftest import Turnout
@@ -67,6 +67,7 @@ def test_every_command_of_a_group_has_help_with_an_example(turnout: Turnout, com
 @pytest.mark.parametrize(
     "command",
     [
+        *(getattr(token_commands, name) for name in ("create", "list_all", "revoke")),
         *(getattr(reading_commands, name) for name in READING),
         *(getattr(operator_commands, name) for name in OPERATING),
     ],

@@ -101,7 +101,8 @@ def test_another_one_is_used_from_now_on(turnout: Turnout, file: Path, shared_ro
     assert file.stat().st_mode & 0o777 == 0o600
     assert turnout("workers", environment=here).status == 0
     file.write_text(file.read_text().replace('current: "local"', ""))
-    assert turnout("context", "use", "local", environment=here).status == 0
+    said = turnout("context", "use", "local", "-o", "json", environment=here)
+    assert json.loads(said.out) == {"current": "local", "url": shared_router.control}
     assert turnout("workers", environment=here).status == 0
 
 

@@ -1,11 +1,11 @@
-"""``turnout context list``: which routers are there by name?"""
+"""``turnout context``: which routers are there by name, and which one is it from now on?"""
 
 from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
 
-from router.cli.contexts import Contexts, contexts_file, load_contexts
+from router.cli.contexts import Contexts, contexts_file, load_contexts, use_context
 from router.cli.options import Output
 from router.cli.showing import rows, show
 
@@ -28,3 +28,10 @@ def run(output: Output) -> None:
         to.print(escape(f"from {file}"), soft_wrap=True)
 
     show(output, {"file": str(file), "contexts": listed}, table)
+
+
+def use(name: str, output: Output) -> None:
+    """Make a context the current one, and say where that is."""
+    used = use_context(contexts_file(), name)
+    data = {"current": name, "url": used.url}
+    show(output, data, lambda to: to.print(escape(f"{name}: {used.url}"), soft_wrap=True))
