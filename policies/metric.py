@@ -52,8 +52,8 @@ class MetricSpec:
     point of a binary metric); differences inside it are no difference. A ``guardrail`` is watched for harm
     rather than hoped to improve. ``cap`` is the value above which outcomes are cut off when recorded, the
     same for all variants. ``covariate`` names another metric that explains part of this one's variance: its
-    values are posted with the same tokens, but were settled before the unit was assigned. ``prior`` serves the
-    Bayesian methods and bandits.
+    values are posted with the same tokens, but were settled before the unit was assigned. ``prior`` serves
+    the Bayesian methods and bandits.
 
     Raises ValueError for unknown words (with the known ones and the nearest) and for numbers out of range.
     """
