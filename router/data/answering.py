@@ -46,7 +46,7 @@ class Answering(Request):
         self.deadline = self.expires
         line = STATUS_LINES.get(status)
         out = [line if line is not None else status_line(status), *head]
-        close = not (self.keep_alive and self.complete) or plane.draining
+        close = not (self.keep_alive and self.complete) or (plane.draining and self.client.ends)
         if length is not None:
             if has_body or self.head_only or status == 304:
                 out += (b"content-length: ", length, CRLF)
@@ -117,9 +117,11 @@ class Answering(Request):
             return
         if self.connection is not None:
             self._leave(failed=False)
+        elif self._pool is not None:
+            self._pool.forget(self)  # it may be waiting, and must not be sent after all
         client = self.client
         client.plane.meter.refusals[refusal.reason] += 1
-        close = not self.keep_alive or not self.complete or client.plane.draining or self.upgrade is not None
+        close = not self.keep_alive or not self.complete or client.ends or self.upgrade is not None
         extra: list[bytes] = []
         if self._slot is not None:
             if not self.request_id:

@@ -8,7 +8,7 @@ pile up.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httptools
 
@@ -49,6 +49,8 @@ class ClientConnection(RequestReader, asyncio.Protocol):
         "send_deadline",
         "transport",
     )
+
+    exchange_type: ClassVar[type[Exchange]] = Exchange
 
     def __init__(self, plane: Plane, **uvicorn: Any) -> None:
         super().__init__(plane)
@@ -254,7 +256,7 @@ class ClientConnection(RequestReader, asyncio.Protocol):
         self._deaf = True
         self.deadline = _FOREVER
         if exchange is None:
-            exchange = Exchange(self, self.plane.snapshot)
+            exchange = self.exchange_type(self, self.plane.snapshot)
         exchange.keep_alive = False
         exchange.refusal = refusal
         if exchange is self.current:

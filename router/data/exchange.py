@@ -16,6 +16,7 @@ from policies.assignment import assign, place
 from router.data.answering import CLIENT_CLOSED, Answering
 from router.data.answers import Refusal
 from router.data.pool import Address
+from router.data.request import FOREVER
 from router.data.wire import CRLF, LAST_CHUNK, REPEATABLE
 from router.errors import TokenError
 from router.token import FORCED, UNIDENTIFIED, read_force
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from router.data.upstream import BackendConnection
 
 _LARGEST_HELD = 1024 * 1024
+# A backend that always closes, or speaks, before it is asked is not asked for ever.
+_MOST_ATTEMPTS = 3
 # Where the status stands in an answer's first line.
 _STATUS = slice(9, 12)
 
@@ -124,6 +127,8 @@ class Exchange(Answering):
         client = self.client
         plane = client.plane
         connection.turn = plane.turn
+        if client.send_deadline != FOREVER:
+            connection.transport.pause_reading()  # the client does not keep up with what it has been sent
         self._attempts += 1
         self._sent = self.arrived = perf_counter()
         pool = connection.pool
@@ -225,7 +230,8 @@ class Exchange(Answering):
             self.client.abort()
             return
         may_repeat = self.method in REPEATABLE or self._entry.repeatable
-        if self._held and (not sent or (may_repeat and not begun and self._attempts < 2)):
+        may_try = self._attempts < (2 if sent else _MOST_ATTEMPTS)
+        if self._held and may_try and (not sent or (may_repeat and not begun)):
             self._pool.counts.retries += 1
             self._pool.acquire(self, fresh=True, avoid=address)
         else:

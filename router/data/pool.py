@@ -18,6 +18,7 @@ from router.worker_totals import PoolCounts
 
 if TYPE_CHECKING:
     from router.data.exchange import Exchange
+    from router.data.request import Request
     from router.data.upstream import BackendConnection
 
 FAILURES_BEFORE_SET_ASIDE = 5
@@ -96,21 +97,24 @@ class Pool:
             self.counts.full += 1
             exchange.refuse(Refusal(503, "pool-full", f"too many requests wait for {self.name}", 1))
 
-    def forget(self, exchange: Exchange) -> None:
-        """Take a request out of the queue, because it was given up."""
-        if exchange in self._waiting:
-            self._waiting.remove(exchange)
+    def forget(self, exchange: Request) -> None:
+        """Take a request out of the queue, because it was given up or answered."""
+        for waiting in self._waiting:
+            if waiting is exchange:
+                self._waiting.remove(waiting)
+                return
 
     def release(self, connection: BackendConnection) -> None:
         """A connection's answer is complete, and it can carry another request."""
         address = connection.address
         address.outstanding -= 1
         address.failures = 0
-        if self.retired:
-            connection.close()
-        elif self._waiting:
+        if self._waiting:
+            # Also of a retired pool: those who wait are its own, and nobody else will serve them.
             address.outstanding += 1
             self._waiting.popleft().send(connection)
+        elif self.retired:
+            connection.close()
         else:
             connection.idle_since = self._clock.now
             address.idle.append(connection)
@@ -125,7 +129,7 @@ class Pool:
                 self.failed(address)
         elif connection in address.idle:
             address.idle.remove(connection)
-        if self._waiting and not self.retired:
+        if self._waiting:
             self.acquire(self._waiting.popleft())
 
     def failed(self, address: Address) -> None:
@@ -172,27 +176,29 @@ class Pool:
         from router.data.upstream import BackendConnection
 
         loop = asyncio.get_running_loop()
+        connection = BackendConnection(self, address)
+        refusal = None
         try:
             async with asyncio.timeout(self.backend.connect_timeout):
-                _, connection = await loop.create_connection(
-                    lambda: BackendConnection(self, address), address.host, address.port
-                )
-        except (OSError, TimeoutError) as error:
-            address.open -= 1
+                await loop.create_connection(lambda: connection, address.host, address.port)
+        except TimeoutError:
+            refusal = Refusal(504, "connect-timeout", f"{self.name} did not accept a connection in time")
+        except (OSError, UnicodeError):
+            refusal = Refusal(502, "connect-failed", f"{self.name} refused the connection")
+        made = connection.transport is not None
+        if refusal is None and connection.transport.is_closing():
+            # Closed, or spoken on unasked, before anybody could use it.
+            refusal = Refusal(502, "backend-closed", f"{self.name} closed the connection")
+        if refusal is not None:
+            # A connection that was made is counted out by its own end.
+            address.open -= not made
             address.outstanding -= 1
             self.counts.failed_connections += 1
             self.failed(address)
-            late = isinstance(error, TimeoutError)
-            exchange.unreachable(
-                address,
-                Refusal(504, "connect-timeout", f"{self.name} did not accept a connection in time")
-                if late
-                else Refusal(502, "connect-failed", f"{self.name} refused the connection"),
-            )
-            if self._waiting:
+            exchange.unreachable(address, refusal)
+            if self._waiting and not made:
                 self.acquire(self._waiting.popleft())
-            return
-        if exchange.over:
+        elif exchange.over:
             self.release(connection)
         else:
             exchange.send(connection)

@@ -121,6 +121,8 @@ class BackendConnection(asyncio.Protocol):
             if self._head_bytes > LARGEST_HEAD:
                 self._broken("its header is too large")
         else:
+            if self._head:
+                self._head = []  # trailers, which are not passed on and must not pile up
             exchange.flush_answer()
 
     def eof_received(self) -> bool:
@@ -140,6 +142,7 @@ class BackendConnection(asyncio.Protocol):
         delimited = exchange.answering and self._length is None and not self._chunked and error is None
         self.pool.lost(self, in_use=True, failed=not delimited)
         if delimited:
+            self.address.failures = 0
             exchange.answer_end()  # an answer without a length ends where its connection does
             return
         refusal = Refusal(502, "backend-closed", f"{self.pool.name} closed the connection")
@@ -249,6 +252,7 @@ class BackendConnection(asyncio.Protocol):
         self._chunked = False
         if self._odd:
             self._reset()
+        self.address.failures = 0
         if keep:
             self.pool.release(self)
         else:

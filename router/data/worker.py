@@ -17,6 +17,7 @@ from typing import Any, cast
 import uvicorn
 from redis.asyncio import Redis
 
+from router.data.access_log import LoggedConnection
 from router.data.downstream import ClientConnection
 from router.data.following import Follower, keep
 from router.data.metering import Reporter
@@ -61,7 +62,7 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
     listener = socket.socket(fileno=options.socket_fd)
     config = uvicorn.Config(
         cast(Any, plane.application),
-        http=cast(Any, partial(ClientConnection, plane)),
+        http=cast(Any, partial(LoggedConnection if options.access_log else ClientConnection, plane)),
         ws="none",
         loop="uvloop",
         lifespan="off",
