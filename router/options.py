@@ -7,6 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from router.logs import LogFormat
+
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
@@ -21,6 +23,8 @@ class ServeOptions:
     redis_url: str | None
     data_dir: Path
     key: str | None
+    log_format: LogFormat = "text"
+    access_log: bool = False
 
 
 class WorkerOptions(Struct, frozen=True, kw_only=True):
@@ -29,6 +33,8 @@ class WorkerOptions(Struct, frozen=True, kw_only=True):
     socket_fd: int
     redis_url: str
     data_dir: str
+    log_format: LogFormat = "text"
+    access_log: bool = False
 
 
 class ControlOptions(Struct, frozen=True, kw_only=True):
@@ -39,3 +45,4 @@ class ControlOptions(Struct, frozen=True, kw_only=True):
     data_dir: str
     config_path: str
     key: str | None = None
+    log_format: LogFormat = "text"

@@ -22,6 +22,7 @@ from router.control.exposure import check_exposure
 from router.errors import TurnoutError
 from router.hosting import DRAIN_SECONDS
 from router.last_state import load as load_last_state
+from router.logs import LogFormat, written
 from router.options import ControlOptions, ServeOptions, WorkerOptions
 from router.processes import Child
 from router.settings import Settings
@@ -98,9 +99,18 @@ def _said_ready(fd: int) -> bool:
         return False
 
 
+class Voice:
+    """How the supervisor speaks: set once, when it starts."""
+
+    form: LogFormat = "text"
+
+
+voice = Voice()
+
+
 def say(text: str) -> None:
     """One line to the operator."""
-    print(text, file=sys.stderr, flush=True)
+    print(written(text, voice.form), file=sys.stderr, flush=True)
 
 
 def serve(settings: Settings, options: ServeOptions) -> int:
@@ -108,6 +118,7 @@ def serve(settings: Settings, options: ServeOptions) -> int:
 
     ``settings`` are the checked contents of ``options.config_path``. `TurnoutError` where it cannot start.
     """
+    voice.form = options.log_format
     options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.ExitStack() as held:
         # A shared port could be bound beside a stranger's: bind it alone first, to learn that it is free.
@@ -152,6 +163,7 @@ class _Supervisor:
             data_dir=data_dir,
             config_path=str(options.config_path.resolve()),
             key=options.key,
+            log_format=options.log_format,
         )
         self._control = Place("the control process", _launcher("control", control_options, control.fileno()))
         self._workers = [
@@ -159,7 +171,13 @@ class _Supervisor:
                 f"worker {number}",
                 _launcher(
                     "data",
-                    WorkerOptions(socket_fd=listener.fileno(), redis_url=redis_url, data_dir=data_dir),
+                    WorkerOptions(
+                        socket_fd=listener.fileno(),
+                        redis_url=redis_url,
+                        data_dir=data_dir,
+                        log_format=options.log_format,
+                        access_log=options.access_log,
+                    ),
                     listener.fileno(),
                 ),
             )

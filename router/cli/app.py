@@ -12,7 +12,7 @@ import typer
 
 from router.cli import operator_commands, reading_commands, token_commands
 from router.cli.demo import app as demo
-from router.cli.options import Config, Output, OutputOption
+from router.cli.options import Config, LogForm, Output, OutputOption
 from router.errors import TurnoutError
 
 app = typer.Typer(
@@ -101,6 +101,12 @@ def serve(
             show_default="made once and kept in Redis",
         ),
     ] = None,
+    log_format: Annotated[
+        LogForm, typer.Option(envvar="TURNOUT_LOG_FORMAT", help="The log's lines: text, or JSON objects.")
+    ] = LogForm.text,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", envvar="TURNOUT_ACCESS_LOG", help="Log a line for each request.")
+    ] = False,
 ) -> None:
     """Run the router: the data port for clients, the control port for operators and analysts.
 
@@ -119,6 +125,8 @@ def serve(
         redis_url=redis,
         data_dir=data_dir,
         key=key,
+        log_format=log_format.value,
+        access_log=access_log,
     )
     raise typer.Exit(status)
 

@@ -19,6 +19,13 @@ class Output(StrEnum):
     yaml = "yaml"
 
 
+class LogForm(StrEnum):
+    """How the service writes its log."""
+
+    text = "text"
+    json = "json"
+
+
 Config = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="TURNOUT_CONFIG", help="The configuration file.", metavar="FILE"),

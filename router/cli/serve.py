@@ -7,6 +7,7 @@ from pathlib import Path
 
 from router.config_file import load
 from router.errors import ConfigurationError
+from router.logs import LogFormat
 from router.options import ServeOptions
 from router.supervisor import serve
 
@@ -24,6 +25,8 @@ def run(
     redis_url: str | None,
     data_dir: Path,
     key: str | None,
+    log_format: LogFormat = "text",
+    access_log: bool = False,
 ) -> int:
     """Serve until a signal says stop; the exit status. `ConfigurationError` before anything was started."""
     if key is not None and (length := len(key.encode())) not in _KEY_BYTES:
@@ -43,6 +46,8 @@ def run(
         redis_url=redis_url,
         data_dir=data_dir,
         key=key,
+        log_format=log_format,
+        access_log=access_log,
     )
     return serve(load(config_path), options)
 

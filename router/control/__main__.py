@@ -11,15 +11,15 @@ import uvloop
 
 from router.control.process import run
 from router.errors import TurnoutError
+from router.logs import configure
 from router.options import ControlOptions
 from router.processes import say_ready
 
 
 def main() -> int:
     """Run until told to end; 1 with one line of why if it cannot."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     options = msgspec.json.decode(sys.argv[1], type=ControlOptions)
+    configure(options.log_format)
     try:
         uvloop.run(run(options, partial(say_ready, int(sys.argv[2]))))
     except TurnoutError as error:

@@ -10,7 +10,8 @@ import msgspec
 
 def event(log: logging.Logger, name: str, level: int = logging.INFO, **about: object) -> None:
     """Log ``name key=value ...``; a value with anything but plain characters stands as a JSON string."""
-    log.log(level, "%s", " ".join([name, *(f"{key}={_written(value)}" for key, value in about.items())]))
+    text = " ".join([name, *(f"{key}={_written(value)}" for key, value in about.items())])
+    log.log(level, "%s", text, extra={"event": name, "about": about})
 
 
 def _written(value: object) -> str:

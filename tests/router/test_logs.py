@@ -1,0 +1,95 @@
+"""Is the log what a collector can read, and is a request in it only where that was asked for?"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.logs import JsonLines
+from tests.router.data.backend import Backend
+from tests.router.data.conftest import experiment
+from tests.router.data.service import Service, serving, until
+
+
+@pytest.fixture(scope="module")
+def backend() -> Any:
+    backend = Backend("main")
+    yield backend
+    backend.stop()
+
+
+def config(backend: Backend) -> dict[str, Any]:
+    return {
+        "backends": {"main": {"url": backend.url}, "challenger": {"url": backend.url}},
+        "routes": [{"path": "/split", "backend": "main", "experiment": "ranker"}],
+        "experiments": {"ranker": experiment()},
+    }
+
+
+def lines(service: Service) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in service.log.read_text().splitlines()]
+
+
+def requests_in(service: Service) -> list[dict[str, Any]]:
+    return [line for line in lines(service) if line.get("event") == "request"]
+
+
+def test_every_line_is_an_object_and_every_request_has_one(backend: Backend, tmp_path: Path) -> None:
+    with serving(config(backend), tmp_path, 1, "--log-format", "json", "--access-log") as service:
+        answer = service.request("GET", "/split/x?secret=1", "X-User-Id: u", "X-Request-Id: mine")
+        service.request("GET", "/nowhere")
+        service.request("GET", "/_turnout/health")
+        with service.connect() as connection:
+            connection.send(b"nonsense\r\n\r\n")
+            assert connection.response("GET").status == 400
+        until(lambda: len(requests_in(service)) == 4, "all requests are in the log")
+        split, nowhere, health, nonsense = requests_in(service)
+        assert (split["method"], split["path"], split["status"]) == ("GET", "/split/x", answer.status)
+        assert (split["experiment"], split["request_id"], split["peer"]) == ("ranker", "mine", "127.0.0.1")
+        assert 0 < split["backend_seconds"] < split["seconds"]
+        assert (nowhere["path"], nowhere["status"]) == ("/nowhere", 404)
+        assert (health["path"], health["status"], nonsense["status"]) == ("/_turnout/health", 200, 400)
+        assert "secret" not in service.log.read_text()
+
+        (worker,) = service.workers()
+        os.kill(worker, signal.SIGKILL)
+        until(
+            lambda: any("ended with status -9" in line.get("message", "") for line in lines(service)), "said"
+        )
+        for line in lines(service):
+            assert {"time", "level", "logger"} <= line.keys()
+        (change,) = [line for line in lines(service) if line.get("event") == "committed"]
+        assert change["who"] == "config file"
+
+
+def test_no_request_is_in_the_log_by_itself(backend: Backend, tmp_path: Path) -> None:
+    with serving(config(backend), tmp_path, 1) as service:
+        before = service.log.read_text()
+        for _ in range(20):
+            service.request("GET", "/split", "X-User-Id: u")
+        service.request("GET", "/nowhere")
+        assert service.log.read_text() == before
+
+
+def test_a_line_has_the_exception_and_whatever_it_is_about() -> None:
+    try:
+        raise ValueError("why")
+    except ValueError as error:
+        about = {"event": "broke", "about": {"where": Path("a"), "text": "two\nlines"}}
+        record = logging.getLogger("x").makeRecord(
+            "x", logging.ERROR, "f", 1, "%s", ("a",), (ValueError, error, error.__traceback__), extra=about
+        )
+    line = json.loads(JsonLines().format(record))
+    assert (line["event"], line["where"], line["text"], line["level"]) == (
+        "broke",
+        "a",
+        "two\nlines",
+        "error",
+    )
+    assert "ValueError: why" in line["exception"]
