@@ -56,7 +56,7 @@ def evidence(variants: int, metrics: int, epochs: int, seed: int = 1) -> Experim
         EpochEvidence(
             number=e,
             started=e * 3600.0,
-            ended=(e + 1) * 3600.0,
+            ended=(e + 1) * 3600.0 if e + 1 < epochs else None,
             weights=dict.fromkeys(names, 1.0),
             variants={name: variant() for name in names},
         )
@@ -88,12 +88,13 @@ def main() -> None:
     given = parser.parse_args()
     found = evidence(given.variants, given.metrics, given.epochs)
     specs, settings = declared(given.metrics), AnalysisSettings()
+    now = given.epochs * 3600.0
 
-    result = report(found, specs, settings, 0.0)
+    result = report(found, specs, settings, now)
     times, processor = [], []
     for _ in range(given.repeat):
         started, computing = perf_counter(), process_time()
-        result = report(found, specs, settings, 0.0)
+        result = report(found, specs, settings, now)
         times.append((perf_counter() - started) * 1e3)
         processor.append((process_time() - computing) * 1e3)
 
@@ -103,7 +104,7 @@ def main() -> None:
     checks(traffic, settings)
     parts["traffic and its checks"] = process_time() - started
     started = process_time()
-    analysis = Analysis(traffic, measure(traffic, specs), settings, None)
+    analysis = Analysis(traffic, measure(traffic, specs), settings, None, now)
     parts["metrics and latencies"] = process_time() - started
     started = process_time()
     analysis.effects()

@@ -39,7 +39,7 @@ def report(
     traffic = Traffic.of(evidence)
     found = checks(traffic, settings)
     held = SRM_ALARM if worst(found) == "alarm" else None
-    analysis = Analysis(traffic, measure(traffic, metrics), settings, held)
+    analysis = Analysis(traffic, measure(traffic, metrics), settings, held, now)
     found = (*found, *rate_checks(analysis.rates, settings))
 
     weights = traffic.weights[-1] if evidence.epochs else []

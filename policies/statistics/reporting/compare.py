@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import inf, log, sqrt
@@ -15,6 +16,7 @@ from policies.statistics.always_valid import asymptotic
 from policies.statistics.kernel import critical, normalised, oriented, studentised, two_sided, welch_df
 from policies.statistics.lift.fieller import fieller_set
 from policies.statistics.means import Mean
+from policies.statistics.planning.design import AlwaysValid
 from policies.statistics.reporting.result import EpochEffect, Interval, Lift
 from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import Measured, Traffic
@@ -102,10 +104,29 @@ def quantiles(n: Floats, df: Floats, settings: AnalysisSettings) -> Floats:
     return student
 
 
+def design(settings: AnalysisSettings, alpha: float) -> AlwaysValid:
+    """The design whose critical value is ``quantile``'s."""
+    return AlwaysValid(alpha, _tuning(settings.n_star, settings.alpha, alpha))
+
+
 @cache
 def _tuning(n_star: float, tuned: float, alpha: float) -> float:
     """The n_star that gives the mixture at level alpha the rho it has at level ``tuned``."""
     return n_star * asymptotic.optimum(alpha) / asymptotic.optimum(tuned)
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Some variants' means over the same epochs, with their influence by bucket, (B,) each.
+
+    ``means`` and ``pulls`` are after adjustment, ``plain`` before; ``n`` is the units of all of them.
+    """
+
+    means: Sequence[Mean]
+    pulls: Sequence[Floats]
+    plain: Sequence[Floats]
+    n: float
+    kept: NDArray[np.bool_]
 
 
 class Comparer:
@@ -117,12 +138,12 @@ class Comparer:
         self._combined: dict[tuple[int, bytes], tuple[Mean, Floats]] = {}
         self._within: list[tuple[tuple[EpochEffect, ...], float | None]] | None = None
 
-    def weights(self, kept: NDArray[np.bool_], variant: int | None = None) -> Floats:
-        """The epochs' weights (E,): by the traffic of all variants, or by the pair's precision (CMH)."""
+    def weights(self, kept: NDArray[np.bool_], variants: Sequence[int] = ()) -> Floats:
+        """The epochs' weights (E,): by the traffic of all variants, or by the precision of these (CMH)."""
         size = self._size
-        if self._settings.weighting == "cmh" and variant is not None:
-            a, b = self._metric.panel.total[:, 0], self._metric.panel.total[:, variant]
-            size = np.divide(a * b, a + b, out=np.zeros_like(a), where=a + b > 0)
+        if self._settings.weighting == "cmh" and variants:
+            total = self._metric.panel.total[:, variants]
+            size = kept / np.where(kept[:, None], 1.0 / np.where(total > 0.0, total, 1.0), 1.0).sum(axis=1)
         inside = np.where(kept, size, 0.0)
         weights: Floats = inside / inside.sum()
         return weights
@@ -143,60 +164,72 @@ class Comparer:
 
     def difference(self, variant: int) -> Difference | NotEstimable:
         """Variant against control; ``NotEstimable`` with the reason when the evidence is too thin."""
-        panel, settings, name = self._metric.panel, self._settings, self._metric.spec.name
-        kept = panel.usable(0, variant)
-        if not kept.any():
-            return NotEstimable(name, NONE_USABLE)
-        weights = self.weights(kept, variant)
-        n = [min(float(self._traffic.units[kept, v].sum()), float(panel.total[kept, v].sum()))
-             for v in (0, variant)]  # fmt: skip
-        if min(n) < settings.minimum_units:
-            return NotEstimable(name, f"a variant has fewer than {settings.minimum_units} units")
-        events = float(self._metric.events[[0, variant]].sum())
-        misses = float(panel.total[:, [0, variant]].sum()) - events
-        if self._metric.spec.kind == "binary" and min(events, misses) < settings.minimum_events:
-            return NotEstimable(name, f"fewer than {settings.minimum_events} successes or failures")
-        (a, pull_a), (b, pull_b) = (self.combine(panel, v, weights) for v in (0, variant))
-        reduction = None
-        if self._metric.covariate is not None:
-            adjusted = self._adjusted(self._metric.covariate, variant, weights, (a, pull_a), (b, pull_b))
-            if isinstance(adjusted, NotEstimable):
-                return adjusted
-            (a, pull_a), (b, pull_b), reduction = adjusted
+        found = self.together((0, variant))
+        if isinstance(found, NotEstimable):
+            return found
+        (a, b), (pull_a, pull_b) = found.means, found.pulls
         covariance = float(pull_a @ pull_b)
         if a.variance + b.variance - 2.0 * covariance <= 0.0:
-            return NotEstimable(name, "zero variance")
+            return NotEstimable(self._metric.spec.name, "zero variance")
+        reduction = None
+        if self._metric.covariate is not None:
+            before, after = found.plain[0] - found.plain[1], pull_a - pull_b
+            total = float(before @ before)
+            reduction = 1.0 - float(after @ after) / total if total else 0.0
         df = welch_df(a.variance, a.df, b.variance, b.df)
-        return Difference(a, b, covariance, df, sum(n), kept, reduction)
+        return Difference(a, b, covariance, df, found.n, found.kept, reduction)
+
+    def together(self, variants: Sequence[int]) -> Together | NotEstimable:
+        """The means of two or more variants over the epochs that all of them have, adjusted alike."""
+        panel, settings, name = self._metric.panel, self._settings, self._metric.spec.name
+        kept = np.all(panel.clusters[:, variants] > 1, axis=1)
+        if not kept.any():
+            return NotEstimable(
+                name, NONE_USABLE if len(variants) == 2 else "no epoch has traffic in all variants"
+            )
+        weights = self.weights(kept, variants)
+        n = [min(float(self._traffic.units[kept, v].sum()), float(panel.total[kept, v].sum()))
+             for v in variants]  # fmt: skip
+        if min(n) < settings.minimum_units:
+            return NotEstimable(name, f"a variant has fewer than {settings.minimum_units} units")
+        events = float(self._metric.events[list(variants)].sum())
+        misses = float(panel.total[:, variants].sum()) - events
+        if self._metric.spec.kind == "binary" and min(events, misses) < settings.minimum_events:
+            return NotEstimable(name, f"fewer than {settings.minimum_events} successes or failures")
+        found = [self.combine(panel, v, weights) for v in variants]
+        plain = [pull for _, pull in found]
+        if self._metric.covariate is not None:
+            adjusted = self._adjusted(self._metric.covariate, variants, weights, found)
+            if isinstance(adjusted, NotEstimable):
+                return adjusted
+            found = adjusted
+        return Together([mean for mean, _ in found], [pull for _, pull in found], plain, sum(n), kept)
 
     def _adjusted(
         self,
         covariate: Panel,
-        variant: int,
+        variants: Sequence[int],
         weights: Floats,
-        a: tuple[Mean, Floats],
-        b: tuple[Mean, Floats],
-    ) -> tuple[tuple[Mean, Floats], tuple[Mean, Floats], float] | NotEstimable:
-        """CUPED on the linearised bucket values, one theta for both variants (Deng et al. 2013)."""
+        ys: Sequence[tuple[Mean, Floats]],
+    ) -> list[tuple[Mean, Floats]] | NotEstimable:
+        """CUPED on the linearised bucket values, one theta for all variants (Deng et al. 2013)."""
         inside = weights > 0
-        if not (covariate.usable(0, variant) | ~inside).all():
+        if not (covariate.clusters[inside][:, variants] > 1).all():
             return NotEstimable(self._metric.spec.name, "the covariate lacks data in an epoch")
-        xs = [self.combine(covariate, v, weights) for v in (0, variant)]
+        xs = [self.combine(covariate, v, weights) for v in variants]
         spread = sum(float(pull @ pull) for _, pull in xs)
         if spread == 0.0:
             return NotEstimable(self._metric.spec.name, "the covariate does not vary")
-        theta = sum(float(y[1] @ x[1]) for y, x in zip((a, b), xs, strict=True)) / spread
-        sizes = covariate.total[inside][:, [0, variant]].sum(axis=0)
+        theta = sum(float(y[1] @ x[1]) for y, x in zip(ys, xs, strict=True)) / spread
+        sizes = covariate.total[inside][:, variants].sum(axis=0)
         centre = float(sizes @ [x.value for x, _ in xs]) / float(sizes.sum())
         moved = []
-        for (mean, pull), (x, pull_x) in zip((a, b), xs, strict=True):
+        for (mean, pull), (x, pull_x) in zip(ys, xs, strict=True):
             left = pull - theta * pull_x
             moved.append(
                 (Mean(mean.value - theta * (x.value - centre), float(left @ left), mean.df, mean.n), left)
             )
-        before, after = a[1] - b[1], moved[0][1] - moved[1][1]
-        total = float(before @ before)
-        return moved[0], moved[1], 1.0 - float(after @ after) / total if total else 0.0
+        return moved
 
     def by_epoch(self, variant: int) -> tuple[tuple[EpochEffect, ...], float | None]:
         """The difference within each epoch that has both, unadjusted, and Cochran's Q p-value over them."""

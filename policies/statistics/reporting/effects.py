@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 from math import inf, sqrt
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from policies.metric import MetricSpec
 from policies.statistics.health.outcome_rate import outcome_rate_by_bucket
+from policies.statistics.reporting.best import Chance, probabilities_best
 from policies.statistics.reporting.compare import Comparer, Difference
 from policies.statistics.reporting.judge import Candidate, judged
 from policies.statistics.reporting.latency import Latency, QuantileDifference
@@ -19,17 +21,25 @@ from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import LATENCIES, QUANTILES, Measured, Traffic
 from policies.statistics.result import NotEstimable, Test
 
+_NOT_OF_QUANTILES: Final = NotEstimable("probability to be best", "for declared metrics only")
+
 
 class Analysis:
     """One pass over the evidence: what each metric, then each latency, says of every variant.
 
-    ``held`` is why no decision may be taken at all, None when decisions are free.
+    ``held`` is why no decision may be taken at all, None when decisions are free; ``now`` in unix seconds.
     """
 
     def __init__(
-        self, traffic: Traffic, metrics: Iterable[Measured], settings: AnalysisSettings, held: str | None
+        self,
+        traffic: Traffic,
+        metrics: Iterable[Measured],
+        settings: AnalysisSettings,
+        held: str | None,
+        now: float,
     ) -> None:
         self._traffic, self._settings, self._held = traffic, settings, held
+        self._seconds = traffic.seconds(now)
         self._latencies = {name: Latency(traffic, name) for name in LATENCIES}
         self._found: dict[str, list[Effect | Candidate]] = {"declared": [], "operational": []}
         self._means: list[list[MetricMean]] = [[] for _ in traffic.variants]
@@ -62,21 +72,26 @@ class Analysis:
 
     def _add(self, metric: Measured) -> None:
         comparer = Comparer(self._traffic, metric, self._settings)
+        best = probabilities_best(self._traffic, metric, comparer, self._settings, self._held)
         for v in range(len(self._traffic.variants)):
             if v > 0:
-                self._found[metric.family].append(self._of_mean(metric, comparer, v))
+                self._found[metric.family].append(self._of_mean(metric, comparer, v, best[v]))
             count, mean = float(metric.panel.total[:, v].sum()), comparer.mean(v)
             value, error = (None, None) if mean is None else (mean.value, sqrt(mean.variance))
-            self._means[v].append(MetricMean(metric.spec.name, count, value, error))
+            chance = _value(best[v])
+            row = MetricMean(metric.spec.name, count, value, error, probability_best=chance)
+            self._means[v].append(row)
         if metric.counted is not None:
             test = outcome_rate_by_bucket(metric.counted, self._traffic.requests)
             self.rates.append((metric.spec.name, test))
 
-    def _of_mean(self, metric: Measured, comparer: Comparer, variant: int) -> Effect | Candidate:
+    def _of_mean(
+        self, metric: Measured, comparer: Comparer, variant: int, best: Chance
+    ) -> Effect | Candidate:
         spec, name, settings = metric.spec, self._traffic.variants[variant], self._settings
         found = comparer.difference(variant)
         if isinstance(found, NotEstimable):
-            return self._unknown(spec.name, name, metric.family, found)
+            return self._unknown(spec.name, name, metric.family, found, best)
         reason, slack = self._held, 0.0
         if metric.family == "declared":
             late, slack = self._immaturity(metric, found, variant)
@@ -103,10 +118,13 @@ class Analysis:
             variance_reduction=found.variance_reduction,
             heterogeneity_p=heterogeneity,
             maturity_slack=slack,
+            probability_best=_value(best),
+            probability_best_reason=_reason(best),
             epochs=epochs,
             epochs_left_out=self._left_out(found.kept),
         )
-        return Candidate(spec, effect, partial(found.always_valid, settings), reason)
+        per_day = self._traffic.units_per_day(variant, found.kept, self._seconds)
+        return Candidate(spec, effect, partial(found.always_valid, settings), reason, per_day)
 
     def _of_quantiles(self) -> Iterator[Effect | Candidate]:
         for latency_name, latency in self._latencies.items():
@@ -115,15 +133,15 @@ class Analysis:
                     spec = MetricSpec(f"{latency_name}_{label}", "mean", "decrease", "request")
                     found = latency.difference(v, label, self._settings)
                     if isinstance(found, NotEstimable):
-                        yield self._unknown(spec.name, name, "operational", found)
+                        yield self._unknown(spec.name, name, "operational", found, _NOT_OF_QUANTILES)
                     else:
-                        yield self._quantile(spec, name, found)
+                        yield self._quantile(spec, v, found)
 
-    def _quantile(self, spec: MetricSpec, name: str, found: QuantileDifference) -> Candidate:
+    def _quantile(self, spec: MetricSpec, variant: int, found: QuantileDifference) -> Candidate:
         settings = self._settings
         effect = Effect(
             metric=spec.name,
-            variant=name,
+            variant=self._traffic.variants[variant],
             family="operational",
             decision="not enough data",
             reason=None,
@@ -135,19 +153,25 @@ class Analysis:
             shown=self._shown(found.n),
             always_valid=found.always_valid(settings),
             fixed=found.one_look,
+            probability_best_reason=_NOT_OF_QUANTILES.reason,
             epochs_left_out=self._left_out(found.kept),
         )
-        return Candidate(spec, effect, partial(found.always_valid, settings), self._held)
+        per_day = self._traffic.units_per_day(variant, found.kept, self._seconds)
+        return Candidate(spec, effect, partial(found.always_valid, settings), self._held, per_day)
 
-    def _unknown(self, metric: str, variant: str, family: str, found: NotEstimable) -> Effect:
+    def _unknown(self, metric: str, variant: str, family: str, found: NotEstimable, best: Chance) -> Effect:
+        reason = self._held or found.reason
         return Effect(
             metric=metric,
             variant=variant,
             family="declared" if family == "declared" else "operational",
             decision="not enough data",
-            reason=self._held or found.reason,
+            reason=reason,
             units=0.0,
             units_needed=None,
+            probability_best=_value(best),
+            probability_best_reason=_reason(best),
+            days_left_reason=reason,
         )
 
     def _immaturity(self, metric: Measured, found: Difference, variant: int) -> tuple[str | None, float]:
@@ -158,12 +182,12 @@ class Analysis:
         the other's true mean is then up to m / (1 - s), with s its immature share.
         """
         traffic, slack = self._traffic, 0.0
+        reason = traffic.too_immature((0, variant), found.kept, self._settings.max_immature_share)
+        if reason is not None:
+            return reason, 0.0
         for v, mean in ((0, found.a), (variant, found.b)):
-            requests = float(traffic.routed[found.kept, v].sum())
-            late = float(traffic.immature[found.kept, v].sum()) / requests if requests else 0.0
-            if late > self._settings.max_immature_share:
-                return f"{late:.0%} of the requests of {traffic.variants[v]} are not mature yet", 0.0
             if metric.spec.per == "request":
+                late = traffic.immature_share(v, found.kept)
                 slack = max(slack, abs(mean.value) * late / (1.0 - late) if late < 1.0 else inf)
         return None, slack
 
@@ -179,3 +203,11 @@ class Analysis:
 
     def _left_out(self, kept: NDArray[np.bool_]) -> tuple[int, ...]:
         return tuple(self._traffic.evidence.epochs[e].number for e in np.flatnonzero(~kept))
+
+
+def _value(chance: Chance) -> float | None:
+    return None if isinstance(chance, NotEstimable) else chance
+
+
+def _reason(chance: Chance) -> str | None:
+    return chance.reason if isinstance(chance, NotEstimable) else None

@@ -11,23 +11,25 @@ from policies.statistics.kernel import oriented
 from policies.statistics.multiplicity.adjusted import adjust
 from policies.statistics.multiplicity.levels import interval_alphas
 from policies.statistics.reporting.compare import quantile
+from policies.statistics.reporting.days import FARTHEST, days_until_decision
 from policies.statistics.reporting.result import Decision, Effect, Interval
 from policies.statistics.reporting.settings import AnalysisSettings
-
-_FARTHEST = 1e12  # units; a decision further away than this is none
+from policies.statistics.result import NotEstimable
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An estimated effect that waits for its adjusted interval; ``draw`` makes that at any alpha.
 
-    ``held`` is why no decision may be taken whatever the interval says, None when one may.
+    ``held`` is why no decision may be taken whatever the interval says, None when one may. ``per_day`` is
+    how many units come in, of both variants.
     """
 
     spec: MetricSpec
     effect: Effect
     draw: Callable[[float], Interval]
     held: str | None
+    per_day: float | NotEstimable
 
 
 def judged(candidates: Sequence[Candidate], settings: AnalysisSettings) -> list[Effect]:
@@ -46,7 +48,13 @@ def _decided(candidate: Candidate, p_value: float, alpha: float, settings: Analy
     needed = None
     if decision == "not enough data" and candidate.held is None:
         needed = units_needed(effect, drawn, candidate.spec.margin, alpha, settings)
-    return replace(effect, decision=decision, reason=reason, units_needed=needed)
+    effect = replace(effect, decision=decision, reason=reason, units_needed=needed)
+    if candidate.held is not None:
+        return replace(effect, days_left_reason=candidate.held)
+    days = days_until_decision(effect, candidate.spec.margin, candidate.per_day, alpha, settings)
+    if isinstance(days, NotEstimable):
+        return replace(effect, days_left_reason=days.reason)
+    return replace(effect, days_left=days)
 
 
 def decide(
@@ -95,9 +103,9 @@ def units_needed(
     def wide(n: float) -> bool:
         return scale * quantile(n, settings, alpha) / sqrt(n) > target
 
-    if wide(_FARTHEST):
+    if wide(FARTHEST):
         return None
-    low, high = effect.units, _FARTHEST
+    low, high = effect.units, FARTHEST
     while high / low > 1.001:
         middle = sqrt(low * high)
         low, high = (middle, high) if wide(middle) else (low, middle)

@@ -56,6 +56,9 @@ class Effect:
     further units of both variants until a decision, if the difference stays as it is. ``heterogeneity_p``
     asks whether the epochs disagree. ``maturity_slack`` is how far immature traffic could move the
     difference. ``reason`` says why there is no estimate, or no decision.
+    ``probability_best`` is the chance that the variant is the best of all, for declared metrics; it does not
+    know how often it was looked at. ``days_left`` is until a decision at the traffic so far, with a power of
+    80 %, so more than ``units_needed`` take; 0 once decided. Each has its own reason when it is None.
     """
 
     metric: str
@@ -79,6 +82,10 @@ class Effect:
     variance_reduction: float | None = None
     heterogeneity_p: float | None = None
     maturity_slack: float = 0.0
+    probability_best: float | None = None
+    probability_best_reason: str | None = None
+    days_left: float | None = None
+    days_left_reason: str | None = None
     epochs: tuple[EpochEffect, ...] = ()
     epochs_left_out: tuple[int, ...] = ()
 
@@ -88,6 +95,7 @@ class MetricMean:
     """A variant's own mean (or quantile) of a metric, over the epochs it has data in, by their traffic.
 
     ``count`` is the outcomes or requests behind it. A quantile has bounds in place of a standard error.
+    ``probability_best`` is as in the effects, and given for the control too: over variants it sums to 1.
     """
 
     metric: str
@@ -96,6 +104,7 @@ class MetricMean:
     standard_error: float | None = None
     low: float | None = None
     high: float | None = None
+    probability_best: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from policies.metric import MetricSpec
 from policies.statistics.evidence import BucketSums, ExperimentEvidence, VariantEvidence
+from policies.statistics.result import NotEstimable
 from policies.statistics.strata.clustered import Panel
 
 Floats = NDArray[np.float64]
@@ -86,10 +87,42 @@ class Traffic:
         """A metric's sums for each of ``cells``, None where there are none."""
         return [None if each is None else each.outcomes.get(name) for each in self.cells]
 
-    def immature_share(self, variant: int) -> float:
-        """The share of a variant's requests, over all epochs, whose outcomes may still come."""
-        total = float(self.routed[:, variant].sum())
-        return float(self.immature[:, variant].sum()) / total if total else 0.0
+    def immature_share(self, variant: int, kept: NDArray[np.bool_] | None = None) -> float:
+        """The share of a variant's requests, in all or the ``kept`` epochs, whose outcomes may still come."""
+        epochs = slice(None) if kept is None else kept
+        total = float(self.routed[epochs, variant].sum())
+        return float(self.immature[epochs, variant].sum()) / total if total else 0.0
+
+    def too_immature(self, variants: Iterable[int], kept: NDArray[np.bool_], most: float) -> str | None:
+        """Why outcomes in the ``kept`` epochs say nothing yet: a variant above the share ``most``."""
+        for v in variants:
+            share = self.immature_share(v, kept)
+            if share > most:
+                return f"{share:.0%} of the requests of {self.variants[v]} are not mature yet"
+        return None
+
+    def seconds(self, now: float) -> Floats:
+        """How long each epoch lasted, (E,), until its end or ``now``, in unix seconds."""
+        lasted = [
+            (now if epoch.ended is None else min(epoch.ended, now)) - epoch.started
+            for epoch in self.evidence.epochs
+        ]
+        return np.array(lasted, np.float64)
+
+    def units_per_day(self, variant: int, kept: NDArray[np.bool_], seconds: Floats) -> float | NotEstimable:
+        """Units of a variant and the control a day in the ``kept`` epochs, which lasted ``seconds`` (E,).
+
+        ``NotEstimable`` when no more will come: the last epoch has ended, or one of both is paused in it.
+        """
+        method = "units per day"
+        if self.evidence.epochs[-1].ended is not None:
+            return NotEstimable(method, "no traffic flows: the last epoch has ended")
+        if not (self.weights[-1, 0] and self.weights[-1, variant]):
+            return NotEstimable(method, "no traffic flows: the variant or the control is paused")
+        units, lasted = float(kept @ (self.units[:, 0] + self.units[:, variant])), float(kept @ seconds)
+        if lasted <= 0.0 or units == 0.0:
+            return NotEstimable(method, "no traffic was observed for any time")
+        return units / lasted * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

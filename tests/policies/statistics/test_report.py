@@ -30,7 +30,9 @@ def test_a_better_variant_is_found_and_a_worse_one_by_the_same_numbers(
     assert up.always_valid.low < 0.1 < up.always_valid.high
     assert up.lift.low < 1 / 3 < up.lift.high
     assert up.lift.shape == "bounded"
-    assert down == replace(up, decision="worse")
+    assert up.probability_best == pytest.approx(1.0)
+    assert down.probability_best == pytest.approx(0.0)
+    assert down == replace(up, decision="worse", probability_best=down.probability_best)
 
 
 def test_a_ramp_under_drift_shows_no_effect_where_pooling_would(

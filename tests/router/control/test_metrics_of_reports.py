@@ -1,0 +1,92 @@
+"""Are the report's numbers among the gauges, of decided metrics and of undecided ones?"""
+
+from __future__ import annotations
+
+import numpy as np
+from redis.asyncio import Redis
+
+from router.control.metrics_of_reports import ReportBook, report_families
+from router.control.reports import report_of
+from router.settings import Backend, Experiment, Metric, Settings, UnitSource, Variant
+from router.state import Epoch, State
+from router.store.outcomes import Outcome, add
+from router.store.records import Batch, Delta, record
+from router.store.states import record_epoch
+
+NOW = 1_700_000_000.0
+DAY = 86_400.0
+VARIANTS = ("champion", "challenger")
+UNITS = 2048
+LIFTS = {"decided": 1.0, "undecided": 0.05}
+
+
+async def book_of(redis: Redis) -> ReportBook:
+    """A book with the report, after a day, of two metrics of deviation 1 whose means differ by `LIFTS`."""
+    experiment = Experiment(
+        unit=(UnitSource(header="x-user-id"),),
+        variants={name: Variant(backend=name, weight=1) for name in VARIANTS},
+        control="champion",
+        metrics=tuple(Metric(name=name, kind="mean") for name in LIFTS),
+        attribution=60,
+    )
+    settings = Settings(
+        backends={name: Backend(url="http://127.0.0.1:1") for name in VARIANTS},
+        routes=(),
+        experiments={"ranker": experiment},
+    )
+    state = State(version=1, settings=settings, epochs={}, key=b"k" * 32)
+    rng = np.random.default_rng(5)
+    weights = dict.fromkeys(VARIANTS, 1.0)
+    await record_epoch(redis, "ranker", Epoch(number=1, started=NOW, salt="s", weights=weights, why=""))
+    outcomes, deltas = [], []
+    for v, variant in enumerate(VARIANTS):
+        requests = dict.fromkeys(range(1024), UNITS // 1024)
+        positions = [v * UNITS + unit for unit in range(UNITS)]
+        deltas.append(Delta(epoch=1, variant=variant, requests=requests, positions=positions))
+        for metric, lift in LIFTS.items():
+            values = rng.normal(0.0, 1.0, UNITS)
+            values += 10.0 + v * lift - values.mean()
+            outcomes += [
+                Outcome(
+                    experiment="ranker", epoch=1, variant=variant, bucket=unit % 1024, metric=metric,
+                    kind="mean", value=float(value), ttl_seconds=600,
+                    dedupe=f"{metric[0]}{v}{unit}".encode().ljust(16),
+                )
+                for unit, value in enumerate(values)
+            ]  # fmt: skip
+    await record(redis, Batch(experiment="ranker", writer="w", number=1, deltas=deltas))
+    await add(redis, outcomes)
+    book = ReportBook()
+    book.reports = {"ranker": await report_of(redis, state, "ranker", NOW + DAY)}
+    return book
+
+
+async def test_probability_best_and_days_left_of_declared_metrics_are_gauges(redis: Redis) -> None:
+    book = await book_of(redis)
+    found = {
+        family.name: {sample.labels["metric"]: sample.value for sample in family.samples}
+        for family in report_families(book)
+        if family.name in ("turnout_effect_best_ratio", "turnout_effect_days_left", "turnout_effect_decision")
+    }
+    assert found["turnout_effect_decision"]["decided"] == 1.0
+    assert "undecided" not in found["turnout_effect_decision"]
+    best, days = found["turnout_effect_best_ratio"], found["turnout_effect_days_left"]
+    assert best.keys() == set(LIFTS)
+    assert best["decided"] > 0.999
+    assert 0.8 < best["undecided"] < 0.999
+    assert days["decided"] == 0.0
+    # 4096 units a day at a standard error of 0.03: z of 0.05 is 1.6 where some 4 is needed, so six days more.
+    assert 2.0 < days["undecided"] < 10.0
+
+
+async def test_the_control_s_probability_is_in_the_report(redis: Redis) -> None:
+    (report,) = (await book_of(redis)).reports.values()
+    for metric in LIFTS:
+        chances = [
+            row["probability_best"]
+            for variant in report["variants"]
+            for row in variant["metrics"]
+            if row["metric"] == metric
+        ]
+        assert len(chances) == 2
+        assert abs(sum(chances) - 1.0) < 1e-12
