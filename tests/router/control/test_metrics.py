@@ -144,7 +144,8 @@ def test_outcomes_and_refusals_by_fate(backends: tuple[Backend, Backend], tmp_pa
         fates["", "", "refused"] = 1
         labels = ("experiment", "metric", "status")
         until(lambda: counts(service, "turnout_outcomes", *labels) == fates, "outcomes are counted")
-        assert counts(service, "turnout_refusals", "reason") == {("no-route",): 10}
+        refusals = {("no-route",): 10}
+        until(lambda: counts(service, "turnout_refusals", "reason") == refusals, "refusals are counted")
 
 
 def test_names_and_help_are_in_prometheus_conventions(
