@@ -13,6 +13,8 @@ from struct import Struct
 
 from policies.plan import Decision, Plan
 
+# Of a unit as it is sent, this many bytes count.
+LONGEST_UNIT = 256
 BUCKETS = 1024
 POSITIONS = 1 << 20
 # The position is the place's high 20 bits.

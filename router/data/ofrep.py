@@ -17,9 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from policies.assignment import BUCKETS, assign, place
+from policies.assignment import BUCKETS, LONGEST_UNIT, assign, place
 from router.data.snapshot import Snapshot, Trial
-from router.data.unit import LONGEST_UNIT
 from router.errors import TurnoutError
 from router.problems import listed, shown
 

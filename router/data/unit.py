@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
+from policies.assignment import LONGEST_UNIT
 from router.data.prefix import value_at
 from router.data.wire import CAPTURE
 from router.settings import UnitSource
@@ -20,8 +21,6 @@ class Readable(Protocol):
 
 
 Extractor = Callable[[Readable], bytes | None]
-
-LONGEST_UNIT = 256
 
 
 def captures(sources: Sequence[UnitSource], kinds: dict[bytes, int]) -> None:

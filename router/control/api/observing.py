@@ -11,12 +11,12 @@ from msgspec import Struct
 from router.control import edits
 from router.control.api.endpoint import Answer, Call, Endpoint
 from router.control.api.queries import Newest, OfUnit
-from router.control.assignments import Assignment, assignment_of
 from router.control.changes import read_state
 from router.store import states
 from router.store.audit import Logged, read_entries
 from router.store.versions import list_versions, versions_after
 from router.store.workers import WorkerReport, list_workers
+from router.unit_assignment import Assignment, assignment_of
 
 
 class WorkerView(Struct, frozen=True, kw_only=True):

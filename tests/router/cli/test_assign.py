@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import policies
-from router.cli.assign import assignment_of
+from policies.assignment import LONGEST_UNIT
 from router.config_file import read_settings
-from router.data.unit import LONGEST_UNIT
+from router.unit_assignment import assignment_of
 
 from .conftest import Turnout
 
@@ -38,7 +38,7 @@ def test_it_agrees_with_the_published_vectors(case: dict[str, Any]) -> None:
     }
     backends = {"one": {"url": "http://h:1"}}
     settings = read_settings({"backends": backends, "routes": [], "experiments": {"e": experiment}})
-    assignment = assignment_of("e", settings.experiments["e"], case["unit"])
+    assignment = assignment_of("e", settings.experiments["e"], None, case["unit"])
     scores = {candidate.variant: candidate.score for candidate in assignment.candidates}
     assert (assignment.variant, assignment.bucket) == (case["variant"], case["bucket"])
     assert assignment.position == case["position"]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.data.unit import LONGEST_UNIT, Extractor, captures, extractor, needs_body
+from policies.assignment import LONGEST_UNIT
+from router.data.unit import Extractor, captures, extractor, needs_body
 from router.data.wire import CAPTURE, REQUEST_KINDS, kind_of
 from router.settings import UnitSource
 

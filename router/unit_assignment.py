@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from policies.assignment import BUCKETS, POSITION_SHIFT, assign, bucket_prefix, place, score
+from policies.assignment import BUCKETS, LONGEST_UNIT, POSITION_SHIFT, assign, bucket_prefix, place, score
 from policies.plan import Plan
 from router.experiment_policy import allocation_of
 from router.settings import Experiment
 from router.state import Epoch
-
-LONGEST_UNIT = 256  # bytes; a test holds it to what the data plane counts
 
 
 class Candidate(Struct, frozen=True, kw_only=True):

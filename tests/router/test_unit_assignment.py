@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from router.control import assignments
-from router.data.unit import LONGEST_UNIT
+from policies.assignment import LONGEST_UNIT
+from router import unit_assignment as assignments
 from router.settings import Experiment, UnitSource, Variant
 from router.state import Epoch
 
@@ -15,7 +15,6 @@ EXPERIMENT = Experiment(
 
 
 def test_as_many_bytes_of_a_unit_count() -> None:
-    assert assignments.LONGEST_UNIT == LONGEST_UNIT
     longer = assignments.assignment_of("e", EXPERIMENT, None, "x" * (LONGEST_UNIT + 1))
     same = assignments.assignment_of("e", EXPERIMENT, None, "x" * LONGEST_UNIT)
     assert (longer.variant, longer.position) == (same.variant, same.position)
