@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import fsum
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Reason = Literal["split", "static", "targeting_match", "default", "stale", "error"]
+Draw = Literal["unit", "request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,25 @@ class Plan:
     ``weights`` are relative and not negative, at least one positive; a variant of weight 0 is paused: it is
     known, and never assigned. ``arms`` are those that can be, in the order of their names, so that two
     processes with the same weights agree to the last unit.
+
+    ``copies``: a variant that is served by another one's backend (a canary's baseline slice by the
+    control's). ``draw``: whether a unit keeps its variant, or every request draws anew. ``rule`` is what a
+    plan needs beside the weights to decide by a request's own features, None for one that does not.
+
+    The rest is the policy's own, for whoever asks later: ``why`` it decided so, in one line; the
+    ``findings`` that it decided by; and the ``progress`` that it is given back the next time. All are of
+    JSON's types.
     """
 
     salt: str
     weights: Mapping[str, float]
-    arms: tuple[Arm, ...] = field(init=False, repr=False)
+    copies: Mapping[str, str] = field(default_factory=dict)
+    draw: Draw = "unit"
+    rule: Mapping[str, Any] | None = None
+    why: str = ""
+    findings: Mapping[str, Any] = field(default_factory=dict)
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    arms: tuple[Arm, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, weight in self.weights.items():
@@ -47,6 +62,9 @@ class Plan:
         total = fsum(self.weights.values())
         if not total > 0:
             raise ValueError("no variant has a positive weight; allowed: at least one")
+        for copy, original in self.copies.items():
+            if copy not in self.weights or original not in self.weights:
+                raise ValueError(f"{copy!r} copies {original!r}; allowed: variants that have a weight")
         alive = sorted(name for name, weight in self.weights.items() if weight > 0)
         reason: Reason = "split" if len(alive) > 1 else "static"
         arms = tuple(

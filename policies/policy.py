@@ -15,23 +15,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import policies.kinds
+from policies.metric import MetricSpec
 from policies.plan import Plan
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from policies.statistics.evidence import ExperimentEvidence
+    from policies.statistics.observed import Observed
 
 GROUP = "turnout.policies"
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """What the operator wrote: the experiment's salt, its variants' weights, and which one is the control."""
+    """What the operator wrote: salt, variants' weights, which one is the control, and what is measured."""
 
     salt: str
     weights: Mapping[str, float]
     control: str
+    metrics: tuple[MetricSpec, ...] = ()
+
+    def metric(self, name: str) -> MetricSpec:
+        """The metric of this name; `ValueError` with the names there are."""
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        known = ", ".join(metric.name for metric in self.metrics) or "none"
+        raise ValueError(f"no metric {name!r}; the experiment has: {known}")
 
 
 class Policy(Protocol):
@@ -47,11 +57,26 @@ class Policy(Protocol):
 
     def __init__(self, allocation: Allocation, parameters: Any) -> None: ...
 
-    def plan(self, evidence: ExperimentEvidence | None, now: float, rng: Generator) -> Plan:
+    @property
+    def interval(self) -> float | None:
+        """Seconds from one plan to the next; None for weights that only an operator moves."""
+        ...
+
+    @property
+    def latency_limits(self) -> tuple[float, ...]:
+        """The limits, in seconds, for which it wants to know the share of requests that took longer."""
+        ...
+
+    def plan(
+        self, observed: Observed | None, now: float, rng: Generator | None, progress: Mapping[str, Any]
+    ) -> Plan:
         """The plan from ``now`` (unix seconds) on; the same for the same arguments and state of ``rng``.
 
-        ``evidence`` is `None` before the first request. The weights' names are the allocation's, and the
-        salt is the allocation's, so that a plan never moves a unit that its weights do not move.
+        ``observed`` and ``rng`` are `None` at the start, and when an operator has edited the experiment: then
+        nothing has been seen. ``progress`` is what the last plan carried, empty at the start. The weights'
+        names are the allocation's, and those in ``copies``; the salt is the allocation's, so that a plan
+        never moves a unit that its weights do not move. A plan with the weights in force opens no epoch; its
+        progress and findings are kept all the same.
         """
         ...
 
@@ -108,7 +133,9 @@ def _installed() -> dict[str, Any]:
 
 def _checked(kind: str, offered: Any) -> type[Policy]:
     named = getattr(offered, "kind", None)
-    wanted = [name for name in ("plan", "Parameters") if not hasattr(offered, name)]
+    wanted = [
+        name for name in ("plan", "Parameters", "interval", "latency_limits") if not hasattr(offered, name)
+    ]
     if named != kind or wanted:
         lacks = f"; it lacks {', '.join(wanted)}" if wanted else ""
         raise UnusablePolicy(f"what is offered as policy {kind!r} calls itself {named!r}{lacks}")

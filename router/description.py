@@ -54,7 +54,7 @@ def describe(settings: Settings) -> Description:
     longest_first = sorted(settings.routes, key=lambda route: (-len(route.path.rstrip("/")), route.path))
     return Description(
         routes=tuple(
-            RouteLine(path=route.path, served=_served(settings, route.experiment, route.backend))
+            RouteLine(path=route.path, served=_served(settings, route.experiments, route.backend))
             for route in longest_first
         ),
         experiments=tuple(_experiment(name, each) for name, each in settings.experiments.items()),
@@ -62,12 +62,19 @@ def describe(settings: Settings) -> Description:
     )
 
 
-def _served(settings: Settings, experiment: str | None, backend: str) -> str:
-    if experiment is None:
+def _served(settings: Settings, experiments: tuple[str, ...], backend: str) -> str:
+    running = [name for name in experiments if settings.experiments[name].running]
+    stopped = [name for name in experiments if name not in running]
+    if not experiments:
         return f"backend {backend}"
-    if settings.experiments[experiment].running:
-        return f"experiment {experiment} (backend {backend} when it is stopped)"
-    return f"backend {backend} (experiment {experiment} is stopped)"
+    noun = "experiment" if len(experiments) == 1 else "experiments"
+    if not running:
+        return (
+            f"backend {backend} ({noun} {', '.join(stopped)} {'is' if len(stopped) == 1 else 'are'} stopped)"
+        )
+    rest = f"{', '.join(stopped)} stopped; " if stopped else ""
+    when = "it is stopped" if len(experiments) == 1 else "none takes part"
+    return f"{noun} {', '.join(running)} ({rest}backend {backend} when {when})"
 
 
 def _experiment(name: str, experiment: Experiment) -> ExperimentLine:
@@ -128,7 +135,7 @@ def _warnings(settings: Settings) -> Iterator[str]:
         yield "there are no routes: every request is answered with 404"
     for name, experiment in settings.experiments.items():
         yield from _experiment_warnings(name, experiment)
-        if all(route.experiment != name for route in settings.routes):
+        if all(name not in route.experiments for route in settings.routes):
             yield f"experiment {name}: no route names it, so no request takes part"
     used = {route.backend for route in settings.routes} | {
         variant.backend for each in settings.experiments.values() for variant in each.variants.values()

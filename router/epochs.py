@@ -7,11 +7,15 @@ is randomised, into what, and with which weights. Both are decided here and nowh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from math import inf
 
 from msgspec.structs import replace
 
-from router.settings import Experiment, Settings
-from router.state import Epoch, State
+from policies.plan import Plan
+from router.experiment_policy import policy_of
+from router.settings import Experiment, Schedule, Settings
+from router.state import Epoch, Progress, State
 
 
 def advance(
@@ -20,51 +24,117 @@ def advance(
     now: float,
     *,
     key: bytes | None = None,
-    planned: Mapping[str, Mapping[str, float]] | None = None,
+    planned: Mapping[str, Plan] | None = None,
 ) -> State:
     """The next state; ``previous`` itself where nothing changed.
 
-    ``planned`` holds the weights that policies decided, by experiment; an experiment that is not named there
-    has the weights of its settings. ``key`` signs tokens; without one the previous state's is kept. A running
-    experiment whose weights, variants, salt or unit changed, or that was started, gets a new epoch from
-    ``now`` (unix seconds) on. One that was stopped or removed keeps the record of its last epoch, closed:
-    late outcomes still belong there, and when it comes back its numbers go on, so that new evidence never
-    falls into an old epoch. Raises `ValueError` where there is neither ``previous`` nor ``key``, and where
-    planned weights are not those of the experiment's variants.
+    ``planned`` holds the plans that policies have made, by experiment; one that is not named there gets its
+    policy's first. ``key`` signs tokens; without one the previous state's is kept. A running experiment whose
+    plan, variants, unit or audience changed, or that was started, gets a new epoch from ``now`` (unix
+    seconds) on. One that was stopped or removed keeps the record of its last epoch, closed: late outcomes
+    still belong there, and when it comes back its numbers go on, so that new evidence never falls into an old
+    epoch. Raises `ValueError` where there is neither ``previous`` nor ``key``, and where a plan's weights are
+    not those of the experiment's variants and their copies.
     """
     if key is None:
         if previous is None:
             raise ValueError("the first state needs a key; allowed: the bytes that sign tokens")
         key = previous.key
     epochs = dict(previous.epochs) if previous else {}
+    progress = {
+        name: each
+        for name, each in (previous.progress if previous else {}).items()
+        if name in settings.experiments
+    }
+    asleep = []
     for name, experiment in settings.experiments.items():
         if not experiment.running:
             continue
-        own = {variant: arm.weight for variant, arm in experiment.variants.items()}
-        weights = dict((planned or {}).get(name, own))
-        if weights.keys() != own.keys():
-            raise ValueError(f"plan of {name!r} has weights for {sorted(weights)}; allowed: {sorted(own)}")
+        if not _due(experiment.schedule, now):
+            asleep.append(name)
+            continue
+        plan = (planned or {}).get(name)
+        if plan is None:
+            plan = policy_of(name, experiment).plan(None, now, None, {})
+            progress.pop(name, None)
+        _check_variants(name, plan, experiment)
+        if plan.progress or plan.findings:
+            progress[name] = _progress(progress.get(name), plan, now)
         last = epochs.get(name)
         was = previous.settings.experiments.get(name) if previous else None
-        why = "; ".join(_reasons(last, was, experiment, experiment.salt or name, weights))
-        if why:
-            number = last.number + 1 if last else 1
-            salt = experiment.salt or name
-            epochs[name] = Epoch(number=number, started=now, salt=salt, weights=weights, why=why)
+        slept = previous is not None and name in previous.asleep
+        reasons = list(_reasons(last, was, experiment, plan, slept=slept))
+        if reasons:
+            epochs[name] = Epoch(
+                number=last.number + 1 if last else 1,
+                started=now,
+                salt=plan.salt,
+                weights=dict(plan.weights),
+                why="; ".join([plan.why, *reasons] if plan.why else reasons),
+                copies=dict(plan.copies),
+                draw=plan.draw,
+                rule=None if plan.rule is None else dict(plan.rule),
+            )
 
-    if previous is not None and (settings, epochs, key) == (previous.settings, previous.epochs, previous.key):
-        return previous
+    following = State(
+        version=1, settings=settings, epochs=epochs, key=key, progress=progress, asleep=tuple(asleep)
+    )
     if previous is None:
-        return State(version=1, settings=settings, epochs=epochs, key=key)
-    return replace(previous, version=previous.version + 1, settings=settings, epochs=epochs, key=key)
+        return following
+    following = replace(following, version=previous.version, endings=previous.endings, file=previous.file)
+    return previous if following == previous else replace(following, version=previous.version + 1)
+
+
+def standing(state: State, name: str) -> Plan:
+    """The plan that an experiment is in, with what its policy said of it, so that `advance` changes nothing."""
+    plan = state.epochs[name].plan
+    said = state.progress.get(name)
+    if said is None:
+        return plan
+    return Plan(
+        plan.salt, plan.weights, plan.copies, plan.draw, plan.rule, said.why, said.findings, said.notes
+    )
+
+
+def next_due(state: State, now: float) -> float:
+    """When a schedule next starts or ends a running experiment, in unix seconds; infinite where none does."""
+    moments = [
+        moment
+        for experiment in state.settings.experiments.values()
+        if experiment.running and experiment.schedule is not None
+        for moment in (_moment(experiment.schedule.start), _moment(experiment.schedule.end))
+        if moment is not None and moment > now
+    ]
+    return min(moments, default=inf)
+
+
+def _due(schedule: Schedule | None, now: float) -> bool:
+    if schedule is None:
+        return True
+    start, end = _moment(schedule.start), _moment(schedule.end)
+    return (start is None or start <= now) and (end is None or now < end)
+
+
+def _moment(text: str | None) -> float | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC).timestamp()
+
+
+def _check_variants(name: str, plan: Plan, experiment: Experiment) -> None:
+    wanted = experiment.variants.keys() | (plan.copies.keys() & plan.weights.keys())
+    if plan.weights.keys() != wanted:
+        raise ValueError(
+            f"plan of {name!r} has weights for {sorted(plan.weights)}; allowed: {sorted(wanted)}"
+        )
+
+
+def _progress(last: Progress | None, plan: Plan, now: float) -> Progress:
+    """What is to be kept; the last, with its time, where the policy says the same again."""
+    said = Progress(at=now, why=plan.why, notes=dict(plan.progress), findings=dict(plan.findings))
+    return last if last is not None and replace(said, at=last.at) == last else said
 
 
 def _reasons(
-    last: Epoch | None,
-    was: Experiment | None,
-    experiment: Experiment,
-    salt: str,
-    weights: Mapping[str, float],
+    last: Epoch | None, was: Experiment | None, experiment: Experiment, plan: Plan, *, slept: bool
 ) -> Iterator[str]:
     """Why a running experiment's evidence starts anew; nothing where it goes on."""
     if last is None:
@@ -74,19 +144,29 @@ def _reasons(
         yield "experiment is back"
     elif not was.running:
         yield "experiment was started"
-    if last.salt != salt:
-        yield f"salt {last.salt} -> {salt}"
-    for name in sorted({*last.weights, *weights}):
-        old, new = last.weights.get(name), weights.get(name)
+    elif slept:
+        yield "experiment is due"
+    if last.salt != plan.salt:
+        yield f"salt {last.salt} -> {plan.salt}"
+    for name in sorted({*last.weights, *plan.weights}):
+        old, new = last.weights.get(name), plan.weights.get(name)
         if old is None:
             yield f"variant {name} is new, weight {new:g}"
         elif new is None:
             yield f"variant {name} is gone"
         elif old != new:
             yield f"weight of {name} {old:g} -> {new:g}"
+    if last.copies != plan.copies:
+        yield "copies changed"
+    if last.draw != plan.draw:
+        yield f"draw by {last.draw} -> by {plan.draw}"
+    if last.rule != plan.rule:
+        yield "rule changed"
     if was is not None:
         for name, variant in experiment.variants.items():
             if name in was.variants and was.variants[name].backend != variant.backend:
                 yield f"backend of {name} {was.variants[name].backend} -> {variant.backend}"
         if was.unit != experiment.unit:
             yield "unit changed"
+        if was.audience != experiment.audience:
+            yield "audience changed"

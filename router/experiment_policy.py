@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from policies.metric import MetricSpec
 from policies.policy import Allocation, Policy, UnknownPolicy, UnusablePolicy, find_policy, known_kinds
 from router.problems import ABSENT, InvalidConfiguration, Path, Problem, listed
 from router.settings import Experiment
@@ -14,7 +15,24 @@ from router.typed_reader import TypedReader
 def allocation_of(name: str, experiment: Experiment) -> Allocation:
     """The configured weights under the experiment's salt, which is its name where it has none."""
     weights = {variant: arm.weight for variant, arm in experiment.variants.items()}
-    return Allocation(experiment.salt or name, weights, experiment.control)
+    return Allocation(experiment.salt or name, weights, experiment.control, metrics_of(experiment))
+
+
+def metrics_of(experiment: Experiment) -> tuple[MetricSpec, ...]:
+    """The metrics, as policies and statistics take them."""
+    return tuple(
+        MetricSpec(
+            name=metric.name,
+            kind=metric.kind,
+            goal=metric.goal,
+            per=metric.per,
+            margin=metric.margin,
+            guardrail=metric.guardrail,
+            cap=metric.cap,
+            covariate=metric.covariate,
+        )
+        for metric in experiment.metrics
+    )
 
 
 def policy_of(name: str, experiment: Experiment) -> Policy:

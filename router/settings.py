@@ -42,12 +42,25 @@ class Backend(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A path prefix, who serves it, and the experiment that splits it while that runs."""
+    """A path prefix, who serves it, and the experiments that split it while they run.
+
+    Of several experiments the first one counts that the request's unit takes part in; a request of no
+    experiment goes to ``backend``. ``repeatable``: the backend may get a request of this route twice.
+    ``shadows``: who gets copies of the requests.
+    """
 
     path: str
     backend: str
-    experiment: str | None = None
+    experiment: str | tuple[str, ...] | None = None
     repeatable: bool = False
+    shadows: tuple[str, ...] = ()
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """The experiments, none, one or several."""
+        if self.experiment is None:
+            return ()
+        return (self.experiment,) if isinstance(self.experiment, str) else self.experiment
 
 
 class UnitSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,8 +130,51 @@ class Analysis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_immature_share: float = 0.05
 
 
+class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Experiments that share no unit: each takes a part of its own of the layer's units.
+
+    ``salt``, which is the layer's name where there is none, draws a unit's place; two layers' are independent.
+    """
+
+    salt: str | None = None
+
+
+class Holdout(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Units that take part in none of the experiments that name it, and so are always served the default."""
+
+    share: float
+    salt: str | None = None
+
+
+class Schedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From when until when a running experiment assigns: ISO 8601 with an offset, ``2030-01-31T08:00Z``."""
+
+    start: str | None = None
+    end: str | None = None
+
+
+class Audience(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which requests and units take part in an experiment; all, unless something here says less.
+
+    ``when`` is a condition in CEL on the request. ``layer`` and ``part``, [from, to) of 0 to 1, say which of
+    a layer's units take part; ``share`` which part of all units; ``holdouts`` which never do. ``forced`` are
+    units, by variant, that get that variant and are never counted.
+    """
+
+    when: str | None = None
+    layer: str | None = None
+    part: tuple[float, ...] = (0.0, 1.0)
+    share: float = 1.0
+    holdouts: tuple[str, ...] = ()
+    forced: dict[str, tuple[str, ...]] = {}
+
+
 class Experiment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who is randomised, into what, by which policy, and judged by which metrics."""
+    """Who is randomised, into what, by which policy, and judged by which metrics.
+
+    ``fallback``: the variant whose backend serves when the assigned one's cannot; such a request counts for
+    the variant that was assigned. None answers with the failure instead.
+    """
 
     unit: tuple[UnitSource, ...]
     variants: dict[str, Variant]
@@ -131,6 +187,9 @@ class Experiment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expose_variant: bool = False
     running: bool = True
     analysis: Analysis = Analysis()
+    audience: Audience = Audience()
+    schedule: Schedule | None = None
+    fallback: str | None = None
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,4 +217,6 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     backends: dict[str, Backend]
     routes: tuple[Route, ...]
     experiments: dict[str, Experiment] = {}
+    layers: dict[str, Layer] = {}
+    holdouts: dict[str, Holdout] = {}
     limits: Limits = Limits()

@@ -118,8 +118,10 @@ def _route(names: Names, route: Route, raw: Mapping[str, Any], path: Path) -> It
     elif route.path == _OWN_PATH or route.path.startswith(_OWN_PATH + "/"):
         yield Problem(here, route.path, "is the service's own", f"a path that is not under {_OWN_PATH}/")
     yield from _reference(names.backends, (*path, "backend"), route.backend, "backend")
-    if route.experiment is not None:
-        yield from _reference(names.experiments, (*path, "experiment"), route.experiment, "experiment")
+    many = not isinstance(route.experiment, str)
+    for index, name in enumerate(route.experiments):
+        here = (*path, "experiment", index) if many else (*path, "experiment")
+        yield from _reference(names.experiments, here, name, "experiment")
 
 
 def _unit_source(names: Names, source: UnitSource, raw: Mapping[str, Any], path: Path) -> Iterator[Problem]:

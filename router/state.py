@@ -6,22 +6,43 @@ worker reads it, keeps it on disk, and builds its snapshot from it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
+from policies.plan import Plan
 from router.settings import Duration, Settings, Size
 
 
-class Epoch(Struct, frozen=True, kw_only=True):
-    """A span of constant allocation: weights by variant, under one salt, since ``started`` (unix seconds)."""
+class Epoch(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A span of constant allocation: weights by variant, under one salt, since ``started`` (unix seconds).
+
+    ``copies``, ``draw`` and ``rule`` are as in `policies.plan.Plan`.
+    """
 
     number: int
     started: float
     salt: str
     weights: dict[str, float]
     why: str
+    copies: dict[str, str] = {}
+    draw: Literal["unit", "request"] = "unit"
+    rule: dict[str, Any] | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """What requests are assigned by."""
+        return Plan(self.salt, self.weights, self.copies, self.draw, self.rule)
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """What an experiment's policy said at its last plan, ``at`` unix seconds: its own notes, and why."""
+
+    at: float
+    why: str = ""
+    notes: dict[str, Any] = {}
+    findings: dict[str, Any] = {}
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -36,7 +57,8 @@ class State(Struct, frozen=True, kw_only=True):
     """Everything a worker needs to route, and what an operator decided beside the settings.
 
     Versions count up from 1. ``file`` is the digest of the configuration file that was applied last, so that
-    one which has not changed since is not applied over an operator's edits.
+    one which has not changed since is not applied over an operator's edits. ``asleep`` names the running
+    experiments that their schedule keeps from assigning now.
     """
 
     version: int
@@ -45,6 +67,14 @@ class State(Struct, frozen=True, kw_only=True):
     key: bytes
     endings: dict[str, Ending] = {}
     file: str | None = None
+    progress: dict[str, Progress] = {}
+    asleep: tuple[str, ...] = ()
+
+    def assigns(self, name: str) -> bool:
+        """Whether an experiment assigns: it runs, has an epoch, and its schedule lets it."""
+        experiment = self.settings.experiments.get(name)
+        running = experiment is not None and experiment.running
+        return running and name in self.epochs and name not in self.asleep
 
 
 def revive(kind: type, value: object) -> object:

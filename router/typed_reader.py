@@ -73,15 +73,16 @@ class TypedReader:
         hints = get_type_hints(kind)
         complete = True
         given = {}
-        for name, required in fields.items():
+        for name, (attribute, required) in fields.items():
             if name in value:
-                given[name] = self.read(hints[name], value[name], (*path, name))
-                if given[name] is ABSENT:
-                    del given[name]
+                read = self.read(hints[attribute], value[name], (*path, name))
+                if read is not ABSENT:
+                    given[attribute] = read
+                else:
                     complete = complete and not required
             elif required:
                 complete = False
-                self._refuse((*path, name), ABSENT, "is missing", _expected(hints[name]))
+                self._refuse((*path, name), ABSENT, "is missing", _expected(hints[attribute]))
         if not complete:
             return ABSENT
         try:
@@ -136,13 +137,19 @@ class TypedReader:
         return ABSENT
 
 
-def _fields(kind: Any) -> dict[str, bool]:
-    """The fields that can be given, and whether they must be."""
+def _fields(kind: Any) -> dict[str, tuple[str, bool]]:
+    """The names that can be given, each with its attribute's name, and whether it must be.
+
+    A dataclass' field of a name that Python keeps for itself says what it is called in its metadata.
+    """
     if issubclass(kind, msgspec.Struct):
-        return {each.name: each.required for each in msgspec.structs.fields(kind)}
+        return {each.encode_name: (each.name, each.required) for each in msgspec.structs.fields(kind)}
     none = dataclasses.MISSING
     return {
-        each.name: each.default is none and each.default_factory is none
+        each.metadata.get("name", each.name): (
+            each.name,
+            each.default is none and each.default_factory is none,
+        )
         for each in dataclasses.fields(kind)
         if each.init
     }

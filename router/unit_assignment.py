@@ -41,7 +41,7 @@ def assignment_of(name: str, experiment: Experiment, epoch: Epoch | None, unit: 
     allocation = allocation_of(name, experiment)
     plan = Plan(allocation.salt, allocation.weights)
     if epoch is not None and experiment.running:
-        plan = Plan(epoch.salt, epoch.weights)
+        plan = epoch.plan
     counted = unit.encode(errors="surrogateescape")[:LONGEST_UNIT]
     decision = assign(plan, counted)
     placed = place(bucket_prefix(plan.salt), counted)

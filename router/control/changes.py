@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 
 from router.control.difference import difference, document
 from router.control.events import event
-from router.epochs import advance
+from router.epochs import advance, standing
 from router.errors import ConfigurationError, TurnoutError
-from router.settings import Settings
+from router.settings import Experiment, Settings
 from router.state import Ending, State, encode_state
 from router.store import states
 from router.store.audit import Entry
@@ -90,14 +90,14 @@ def follow(
 ) -> State:
     """The state after an edit at ``now``, with the version after; ``previous`` itself where nothing changed.
 
-    What a policy planned for an experiment stays until it plans again, unless the edit is about that
-    experiment: then the operator's weights count. `ConfigurationError` where the state cannot be written.
+    What a policy planned for an experiment stays until it plans again, unless the edit changes what it plans
+    by: then it starts anew. `ConfigurationError` where the state cannot be written.
     """
     planned = {
-        name: previous.epochs[name].weights
+        name: standing(previous, name)
         for name, experiment in edit.settings.experiments.items()
-        if experiment.running and name in previous.epochs
-        if previous.settings.experiments.get(name) == experiment
+        if previous.assigns(name) and experiment.running
+        if _planned_by(previous.settings.experiments[name]) == _planned_by(experiment)
     }
     following = advance(previous, edit.settings, now, key=key, planned=planned)
     endings = {name: ending for name, ending in edit.endings.items() if name in edit.settings.experiments}
@@ -111,6 +111,12 @@ def follow(
             f"a value cannot be kept: {error}; allowed: whole numbers below 2^63"
         ) from None
     return following
+
+
+def _planned_by(experiment: Experiment) -> tuple[object, ...]:
+    """What of an experiment its policy plans by."""
+    weights = {name: variant.weight for name, variant in experiment.variants.items()}
+    return experiment.policy, weights, experiment.control, experiment.salt, experiment.metrics
 
 
 async def commit(redis: Redis, previous: State | None, following: State, author: Author, now: float) -> bool:

@@ -21,7 +21,7 @@ from router.control.changes import Edit
 from router.control.difference import plain
 from router.errors import TurnoutError
 from router.problems import ABSENT, InvalidConfiguration, Path, Problem, listed, unknown
-from router.settings import Experiment, Settings
+from router.settings import Experiment, Route, Settings
 from router.state import Ending, State
 
 
@@ -154,7 +154,7 @@ def stop(state: State, name: str, winner: str, now: float) -> Edit:
     backend = experiment.variants[winner].backend
     settings = _with(state.settings, name, replace(experiment, running=False))
     routes = tuple(
-        replace(route, backend=backend) if route.experiment == name else route for route in settings.routes
+        replace(route, backend=backend) if name in route.experiments else route for route in settings.routes
     )
     return Edit(replace(settings, routes=routes), {**state.endings, name: Ending(at=now, winner=winner)})
 
@@ -166,12 +166,16 @@ def archive(state: State, name: str, now: float) -> Edit:
         raise Conflict(f"experiment {name!r} runs; allowed: to stop or pause it first")
     ending = state.endings.get(name) or Ending(at=now)
     routes = tuple(
-        replace(route, experiment=None) if route.experiment == name else route
-        for route in state.settings.routes
+        _without(route, name) if name in route.experiments else route for route in state.settings.routes
     )
     return Edit(
         replace(state.settings, routes=routes), {**state.endings, name: replace(ending, archived=True)}
     )
+
+
+def _without(route: Route, name: str) -> Route:
+    rest = tuple(each for each in route.experiments if each != name)
+    return replace(route, experiment=rest[0] if len(rest) == 1 else rest or None)
 
 
 def _with(settings: Settings, name: str, experiment: Experiment) -> Settings:

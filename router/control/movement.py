@@ -51,12 +51,10 @@ def _share(
         return _reassigned(old, new)
     inside, outside = (new, before) if old is None else (old, after)
     assert inside is not None
-    paths = {route.path for route in (*before, *after) if route.experiment == name}
+    paths = {route.path for route in (*before, *after) if name in route.experiments}
     default = {route.backend for route in outside if route.path in paths}
     shares = _shares(inside[1].weights)
-    stay = sum(
-        shares[variant] for variant, arm in inside[0].variants.items() if default and default == {arm.backend}
-    )
+    stay = sum(share for variant, share in shares.items() if default == {_backend(inside, variant)})
     return _rounded(1.0 - stay)
 
 
@@ -74,7 +72,7 @@ def _reassigned(old: _Running, new: _Running) -> float:
         for name in before.weights
         if before.weights[name] > 0
         and after.weights.get(name, 0) > 0
-        and was.variants[name].backend == now.variants[name].backend
+        and _backend(old, name) == _backend(new, name)
     ]
     if before.salt != after.salt:
         first, second = _shares(before.weights), _shares(after.weights)
@@ -92,6 +90,11 @@ def _reassigned(old: _Running, new: _Running) -> float:
         )
         stay += 1 / (1 + sum(others))
     return _rounded(1.0 - stay)
+
+
+def _backend(running: _Running, variant: str) -> str:
+    experiment, epoch = running
+    return experiment.variants[epoch.copies.get(variant, variant)].backend
 
 
 def _shares(weights: Mapping[str, float]) -> dict[str, float]:

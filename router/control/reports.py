@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from policies.metric import MetricSpec
 from policies.statistics.report import AnalysisSettings, report, to_json
 from router.control.evidence import read_evidence
+from router.experiment_policy import metrics_of
 from router.settings import Experiment
 from router.state import State
 
@@ -24,21 +25,8 @@ async def report_of(redis: Redis, state: State, name: str, now: float) -> dict[s
 
 def analysis_of(experiment: Experiment) -> tuple[list[MetricSpec], AnalysisSettings]:
     """The metrics and the settings of the analysis, as the statistics take them."""
-    metrics = [
-        MetricSpec(
-            name=metric.name,
-            kind=metric.kind,
-            goal=metric.goal,
-            per=metric.per,
-            margin=metric.margin,
-            guardrail=metric.guardrail,
-            cap=metric.cap,
-            covariate=metric.covariate,
-        )
-        for metric in experiment.metrics
-    ]
     analysis = experiment.analysis
-    return metrics, AnalysisSettings(
+    return list(metrics_of(experiment)), AnalysisSettings(
         alpha=analysis.alpha,
         n_star=analysis.tuning_units,
         planned_units=analysis.planned_units,

@@ -117,14 +117,19 @@ def build(state: State, pools: Mapping[str, Pool], recorder: Recorder) -> Snapsh
     for experiment in settings.experiments.values():
         captures(experiment.unit, kinds)
 
-    running = [name for name, each in settings.experiments.items() if name in state.epochs and each.running]
+    running = [name for name in settings.experiments if state.assigns(name)]
     prefixes = {
         route.path.rstrip("/").encode(): Entry(
             pool=pools[route.backend],
             tally=recorder.tally(route.path, backend=route.backend),
-            trial=_trial(state, route.experiment, route.path, pools, recorder, kinds)
-            if route.experiment in running
-            else None,
+            trial=next(
+                (
+                    _trial(state, name, route.path, pools, recorder, kinds)
+                    for name in route.experiments
+                    if name in running
+                ),
+                None,
+            ),
             repeatable=route.repeatable,
         )
         for route in settings.routes
@@ -158,7 +163,8 @@ def _trial(
 ) -> Trial:
     """A running experiment on one of its routes."""
     experiment, epoch = state.settings.experiments[name], state.epochs[name]
-    plan = Plan(epoch.salt, epoch.weights)
+    plan = epoch.plan
+    served = {variant: experiment.variants[epoch.copies.get(variant, variant)] for variant in epoch.weights}
     reason = plan.arms[0].decision.reason
     cookie = experiment.cookie
     return Trial(
@@ -174,7 +180,7 @@ def _trial(
                 forced=recorder.tally(route, name, variant, spec.backend, "forced"),
                 headers=f"x-turnout-variant: {variant}\r\n".encode() if experiment.expose_variant else b"",
             )
-            for variant, spec in experiment.variants.items()
+            for variant, spec in served.items()
         },
         unit_of=extractor(experiment.unit, kinds, state.settings.limits.json_prefix),
         needs_body=needs_body(experiment.unit),

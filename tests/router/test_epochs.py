@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.plan import Plan
 from router.config_file import read_settings
 from router.epochs import advance
 from router.settings import Settings
@@ -68,7 +69,7 @@ def test_the_first_state_needs_a_key() -> None:
 def test_nothing_changed_is_the_same_state(first: State) -> None:
     assert advance(first, settings(), 200.0) is first
     assert advance(first, settings(), 200.0, key=KEY) is first
-    planned = {"ranker": {"champion": 90.0, "challenger": 10.0}}
+    planned = {"ranker": Plan("ranker", {"champion": 90.0, "challenger": 10.0})}
     assert advance(first, settings(), 200.0, planned=planned) is first
 
 
@@ -150,18 +151,18 @@ def test_a_removed_experiment_comes_back_under_a_new_number(first: State) -> Non
 
 
 def test_planned_weights_open_an_epoch_and_stay_while_they_are_planned(first: State) -> None:
-    planned = {"ranker": {"champion": 50.0, "challenger": 50.0}}
+    planned = {"ranker": Plan("ranker", {"champion": 50.0, "challenger": 50.0})}
     state = advance(first, settings(), 200.0, planned=planned)
-    assert state.epochs["ranker"].weights == planned["ranker"]
+    assert state.epochs["ranker"].weights == planned["ranker"].weights
     assert state.settings == first.settings
     assert advance(state, settings(), 300.0, planned=planned) is state
     assert advance(state, settings(), 300.0).epochs["ranker"].number == 3
 
 
-@pytest.mark.parametrize("planned", [{"champion": 1.0}, {"champion": 1.0, "chalenger": 1.0}, {}])
+@pytest.mark.parametrize("planned", [{"champion": 1.0}, {"champion": 1.0, "chalenger": 1.0}])
 def test_planned_weights_are_those_of_the_variants(first: State, planned: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"allowed: .'challenger', 'champion'."):
-        advance(first, settings(), 200.0, planned={"ranker": planned})
+        advance(first, settings(), 200.0, planned={"ranker": Plan("ranker", planned)})
 
 
 _changes = st.fixed_dictionaries(

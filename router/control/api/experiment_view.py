@@ -66,7 +66,7 @@ def view(state: State, name: str) -> ExperimentView:
             )
             for variant, arm in experiment.variants.items()
         ),
-        routes=tuple(route.path for route in state.settings.routes if route.experiment == name),
+        routes=tuple(route.path for route in state.settings.routes if name in route.experiments),
         epoch=epoch,
         ending=ending,
     )
