@@ -1,41 +1,68 @@
-"""How does the service talk to Redis, and what does it say when Redis does not answer?"""
+"""How does the service talk to Redis, and what does it say when Redis does not answer?
+
+One server, the primary that Sentinels name, or a Cluster: each is a `redis.asyncio.Redis` to its callers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from router.errors import ConfigurationError, StoreUnavailable
+from router.errors import StoreUnavailable
+from router.store.address import Address, parse
+from router.store.cluster import ClusterRedis
+from router.store.sentinel import watched_by
 
-CONNECT_TIMEOUT = 1.0
-SOCKET_TIMEOUT = 2.0
-CONNECTIONS = 16
+CONNECT_TIMEOUT: Final = 1.0
+SOCKET_TIMEOUT: Final = 2.0
+CONNECTIONS: Final = 16
 
 
 def connect(url: str) -> Redis:
-    """A client with a pool of its own, which connects on first use and sends nothing twice by itself.
+    """A client with pools of its own, which connects on first use and sends nothing twice by itself.
 
-    Callers beyond its connections wait their turn. The answer's timeout is also the longest wait for one.
+    Callers beyond a pool's connections wait their turn. The answer's timeout is also the longest wait for
+    one. After a failover or a move of slots it finds by itself where to ask.
 
-    ``url`` is ``redis://``, ``rediss://`` or ``unix://``; `ConfigurationError` for another one.
+    `router.store.address.FORMS` are the URLs that there are; `ConfigurationError` for another one.
     """
-    try:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS,
-            timeout=SOCKET_TIMEOUT,
-            socket_connect_timeout=CONNECT_TIMEOUT,
-            socket_timeout=SOCKET_TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
+    address = parse(url)
+    options = _options(address)
+    kind: type[Connection] = SSLConnection if address.tls else Connection
+    if address.form == "sentinel":
+        return watched_by(address, options)
+    if address.form == "cluster":
+        return ClusterRedis(
+            address.hosts,
+            lambda host, port: BlockingConnectionPool(connection_class=kind, host=host, port=port, **options),
         )
-    except ValueError as error:
-        raise ConfigurationError(f"redis: {error}; allowed: redis://, rediss:// or unix://") from None
+    if address.path:
+        pool = BlockingConnectionPool(
+            connection_class=UnixDomainSocketConnection, path=address.path, **options
+        )
+    else:
+        host, port = address.hosts[0]
+        pool = BlockingConnectionPool(connection_class=kind, host=host, port=port, **options)
     return Redis.from_pool(pool)
+
+
+def _options(address: Address) -> dict[str, Any]:
+    """What a pool and its connections are told, but for where to connect."""
+    answers = address.options.get("socket_timeout", SOCKET_TIMEOUT)
+    return {
+        "max_connections": CONNECTIONS,
+        "timeout": answers,
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": answers,
+        "retry": Retry(NoBackoff(), 0),
+        **address.options,
+    }
 
 
 @contextmanager

@@ -1,37 +1,42 @@
 """Under which key is each thing kept?
 
-Everything of one experiment shares the hash tag ``{experiment}``, so that one script may touch all of it.
-Names are checked where they are configured; none holds a colon or a brace.
+What one script, transaction or MGET touches shares a hash tag, so that in a Cluster it is on one node. There
+are two kinds: ``{turnout}`` is the service's own (a commit touches the state, versions, audit log and epochs
+together), and ``{experiment}`` is one experiment's sums, which spread over the nodes. Names are checked where
+they are configured; none holds a colon or a brace.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-STATE: Final = "turnout:state"
-NOTICE: Final = "turnout:notice"
-SIGNING_KEY: Final = "turnout:key"
+STATE: Final = "{turnout}:state"
+NOTICE: Final = "{turnout}:notice"
+SIGNING_KEY: Final = "{turnout}:key"
 # Hash: version -> its record as JSON; and the versions of each origin, the newest first.
-VERSIONS: Final = "turnout:versions"
-VERSIONS_BY_HAND: Final = "turnout:versions:by-hand"
-VERSIONS_AUTOMATIC: Final = "turnout:versions:automatic"
+VERSIONS: Final = "{turnout}:versions"
+VERSIONS_BY_HAND: Final = "{turnout}:versions:by-hand"
+VERSIONS_AUTOMATIC: Final = "{turnout}:versions:automatic"
 # Streams. What strangers try has one of its own, so that no flood of it pushes out what operators did.
-AUDIT: Final = "turnout:audit"
-AUDIT_STRANGERS: Final = "turnout:audit:strangers"
+AUDIT: Final = "{turnout}:audit"
+AUDIT_STRANGERS: Final = "{turnout}:audit:strangers"
 # Hash: name -> the token's record as JSON, with the digest of its secret.
-TOKENS: Final = "turnout:tokens"
+TOKENS: Final = "{turnout}:tokens"
 # Sorted set: worker -> unix seconds of its last report.
-WORKERS: Final = "turnout:workers"
+WORKERS: Final = "{turnout}:workers"
+# Text that expires: who leads, after the fencing number; and the last fencing number that was given.
+LEASE: Final = "{turnout}:lease"
+FENCE: Final = "{turnout}:fence"
 
 
 def worker(name: str) -> str:
     """Text that expires: a worker's last report as JSON."""
-    return f"turnout:worker:{name}"
+    return f"{{turnout}}:worker:{name}"
 
 
 def epochs(experiment: str) -> str:
     """Hash: epoch number -> the epoch as JSON."""
-    return f"turnout:{{{experiment}}}:epochs"
+    return f"{{turnout}}:epochs:{experiment}"
 
 
 def writer(experiment: str, name: str) -> str:

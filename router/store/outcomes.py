@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -37,10 +38,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def add(redis: Redis, outcomes: Sequence[Outcome]) -> list[bool]:
-    """Count outcomes, all or none; for each whether it was counted (True) or had been before (False).
+    """Count outcomes; for each whether it was counted (True) or had been before (False).
 
-    One script for each experiment, all in one transaction and one round trip. After `StoreUnavailable` it is
-    unknown whether they were counted: add the same again, and each is counted once in all.
+    One script for each experiment, all at once: in a Cluster they are on several nodes. An experiment's are
+    counted all or none. After `StoreUnavailable` it is unknown which were counted: add the same again, and
+    each is counted once in all.
     """
     if not outcomes:
         return []
@@ -50,13 +52,25 @@ async def add(redis: Redis, outcomes: Sequence[Outcome]) -> list[bool]:
     calls = [_call(name, [outcomes[place] for place in chosen]) for name, chosen in places.items()]
 
     with seam():
-        replies = await _script.run_each(redis, calls)
+        if len(calls) == 1:
+            replies = [await _script.run(redis, *calls[0])]
+        else:
+            replies = await _all_done(_script.run(redis, *call) for call in calls)
 
     counted = [False] * len(outcomes)
     for chosen, reply in zip(places.values(), replies, strict=True):
         for place, new in zip(chosen, reply, strict=True):
             counted[place] = new == 1
     return counted
+
+
+async def _all_done(running: Iterable[Awaitable[Any]]) -> list[Any]:
+    """All results; the first error only when nothing is under way any more."""
+    results = await asyncio.gather(*running, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
 
 
 def _call(experiment: str, outcomes: Sequence[Outcome]) -> tuple[list[str | bytes], list[bytes]]:

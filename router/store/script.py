@@ -28,24 +28,3 @@ class Script:
             return await redis.evalsha(self.digest, len(keys), *keys, *arguments)
         except NoScriptError:
             return await redis.eval(self.text, len(keys), *keys, *arguments)
-
-    async def run_each(
-        self, redis: Redis, calls: Sequence[tuple[Sequence[str | bytes], Sequence[str | bytes | int]]]
-    ) -> list[Any]:
-        """What the script returns for each call: all of them in one transaction and one round trip."""
-        if len(calls) == 1:
-            return [await self.run(redis, *calls[0])]
-        try:
-            return await self._transaction(redis, calls)
-        except NoScriptError:
-            # Every call is refused alike, so nothing was done yet.
-            await redis.script_load(self.text)
-            return await self._transaction(redis, calls)
-
-    async def _transaction(
-        self, redis: Redis, calls: Sequence[tuple[Sequence[str | bytes], Sequence[str | bytes | int]]]
-    ) -> list[Any]:
-        async with redis.pipeline(transaction=True) as pipe:
-            for keys, arguments in calls:
-                pipe.evalsha(self.digest, len(keys), *keys, *arguments)
-            return await pipe.execute()

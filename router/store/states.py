@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secrets import token_bytes
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from redis.asyncio import Redis
@@ -13,10 +13,12 @@ from router.state import Epoch, State, decode_state, encode_state
 from router.store import keys
 from router.store.audit import KEPT_ENTRIES, Entry, encode_entry
 from router.store.client import seam
+from router.store.lease import LeaseLost
 from router.store.script import Script
 from router.store.versions import KEPT_VERSIONS, Record, encode_record
 
 _commit = Script("commit")
+_NOT_LEADING: Final = 2
 _encode_epoch = msgspec.json.Encoder().encode
 _decode_epoch = msgspec.json.Decoder(Epoch).decode
 
@@ -52,16 +54,19 @@ async def commit(
     expected_version: int,
     record: Record | None = None,
     entry: Entry | None = None,
+    *,
+    fence: int | None = None,
 ) -> bool:
     """Make this the state if the one in force has the expected version (0: none), and give notice of it.
 
     Its epochs are recorded in the same step, so that none that ever was in force is unknown; so are the
     version's record and the audit log's entry, where they are given. `EpochConflict`, and nothing done, when
-    an epoch has the number of another allocation of before.
+    an epoch has the number of another allocation of before; `LeaseLost`, and nothing done, when ``fence`` is
+    given and the lease is not held under that number.
     """
     if state.version != expected_version + 1:
         raise ValueError(f"version must be {expected_version + 1}, the one after, got {state.version}")
-    return await _commit_over(redis, state, expected_version, record, entry)
+    return await _commit_over(redis, state, expected_version, record, entry, fence)
 
 
 async def restore(redis: Redis, state: State, record: Record, entry: Entry) -> bool:
@@ -74,14 +79,21 @@ async def restore(redis: Redis, state: State, record: Record, entry: Entry) -> b
 
 
 async def _commit_over(
-    redis: Redis, state: State, expected_version: int, record: Record | None, entry: Entry | None
+    redis: Redis,
+    state: State,
+    expected_version: int,
+    record: Record | None,
+    entry: Entry | None,
+    fence: int | None = None,
 ) -> bool:
     automatic = record is not None and record.automatic
     origin = keys.VERSIONS_AUTOMATIC if automatic else keys.VERSIONS_BY_HAND
-    names = [keys.STATE, keys.VERSIONS, origin, keys.AUDIT, *(keys.epochs(name) for name in state.epochs)]
+    names = [keys.STATE, keys.VERSIONS, origin, keys.AUDIT, keys.LEASE]
+    names += [keys.epochs(name) for name in state.epochs]
     arguments: list[str | bytes | int] = [expected_version, state.version, encode_state(state), keys.NOTICE]
     arguments += [b"" if record is None else encode_record(record), KEPT_VERSIONS]
     arguments += [b"" if entry is None else encode_entry(entry), KEPT_ENTRIES]
+    arguments.append(b"" if fence is None else fence)
     for epoch in state.epochs.values():
         arguments += [epoch.number, _encode_epoch(epoch)]
     with seam():
@@ -91,6 +103,11 @@ async def _commit_over(
         raise EpochConflict(
             f"epoch {epoch.number} of experiment {name!r} was in force before with another allocation; "
             "allowed: a number above all that were used"
+        )
+    if result == _NOT_LEADING:
+        raise LeaseLost(
+            f"the lease is not held under the fencing number {fence} any more; allowed: acquire it anew, "
+            "read the state, and decide again"
         )
     return result == 1
 

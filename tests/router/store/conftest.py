@@ -1,5 +1,6 @@
-"""Real servers for these tests."""
+"""Real servers for these tests, of each form: what the store does, it does on all of them."""
 
-from tests.router.store.fixtures import binary, redis, server
+from tests.router.store.fixtures import binary, server, url
+from tests.router.store.fixtures import everywhere as redis
 
-__all__ = ["binary", "redis", "server"]
+__all__ = ["binary", "redis", "server", "url"]

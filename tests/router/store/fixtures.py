@@ -11,8 +11,10 @@ from redis.asyncio import Redis
 from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
 from tests.router.store.servers import binaries
+from tests.router.store.topologies import clustered, watched
 
 BINARIES = binaries()
+FORMS = ("single", "sentinel", "cluster")
 
 
 @pytest.fixture(scope="session", params=BINARIES.values(), ids=BINARIES.keys())
@@ -35,3 +37,38 @@ async def redis(server: EmbeddedRedis) -> AsyncIterator[Redis]:
     await client.flushall()
     yield client
     await client.aclose()
+
+
+@pytest.fixture(
+    scope="session",
+    params=[(form, name) for form in FORMS for name in BINARIES],
+    ids=lambda each: "-".join(each),
+)
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One server, one that Sentinels watch, and a Cluster, of each kind of server."""
+    form, name = request.param
+    folder = tmp_path_factory.mktemp(form)
+    if form == "single":
+        embedded = EmbeddedRedis(folder, BINARIES[name])
+        embedded.start()
+        yield embedded.url
+        embedded.stop()
+        return
+    with (watched if form == "sentinel" else clustered)(BINARIES[name], folder) as started:
+        yield started.url
+
+
+@pytest.fixture
+async def everywhere(url: str) -> AsyncIterator[Redis]:
+    """An empty Redis, of each form in turn."""
+    client = connect(url)
+    for node in await primaries(client):
+        await node.flushall()
+    yield client
+    await client.aclose()
+
+
+async def primaries(redis: Redis) -> list[Redis]:
+    """The servers that hold the data: what has no key is asked of each."""
+    found = getattr(redis, "primaries", None)
+    return [redis] if found is None else await found()

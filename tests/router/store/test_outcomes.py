@@ -15,6 +15,7 @@ from router.store import keys
 from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
 from router.store.outcomes import Outcome, add
+from tests.router.store.fixtures import primaries
 from tests.router.store.servers import kill
 
 
@@ -120,10 +121,12 @@ async def test_nothing_to_add_asks_nothing(tmp_path: Path) -> None:
     await redis.aclose()
 
 
-async def test_a_forgotten_script_is_learned_also_by_a_transaction(redis: Redis) -> None:
-    await redis.script_flush()
+async def test_a_forgotten_script_is_learned_again(redis: Redis) -> None:
+    for node in await primaries(redis):
+        await node.script_flush()
     assert await add(redis, [outcome(1), outcome(2, experiment="other")]) == [True, True]
-    await redis.script_flush()
+    for node in await primaries(redis):
+        await node.script_flush()
     assert await add(redis, [outcome(3)]) == [True]
     assert await read(redis) == (2, 3.0)
 

@@ -15,6 +15,7 @@ from router.store import keys, layout
 from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
 from router.store.records import Batch, Delta, record
+from tests.router.store.fixtures import primaries
 from tests.router.store.servers import kill
 
 
@@ -105,7 +106,8 @@ async def test_periods_older_than_is_of_use_are_dropped(redis: Redis) -> None:
 
 async def test_a_server_that_forgot_the_script_is_given_it_again(redis: Redis) -> None:
     await record(redis, batch(1))
-    await redis.script_flush()
+    for node in await primaries(redis):
+        await node.script_flush()
     assert await record(redis, batch(2))
     assert await requests(redis) == 4
 

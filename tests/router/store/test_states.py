@@ -119,5 +119,5 @@ async def test_a_given_key_is_used_and_not_kept(redis: Redis) -> None:
 
 async def test_a_document_that_is_no_state_is_named(redis: Redis) -> None:
     await redis.hset(keys.STATE, mapping={"version": "1", "document": b'{"version": "one"}'})
-    with pytest.raises(TurnoutError, match="turnout:state"):
+    with pytest.raises(TurnoutError, match=r"\{turnout\}:state"):
         await states.read(redis)
