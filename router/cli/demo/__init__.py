@@ -44,3 +44,30 @@ def demo(
         hold=hold,
     )
     raise typer.Exit(asyncio.run(until_signal(run(options, Console()))))
+
+
+@app.command(epilog="Example: turnout demo users --url http://127.0.0.1:8080")
+def users(
+    url: Annotated[str, typer.Option(help="The data port of a router that serves the demo's experiment.")],
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="How long.", show_default="until Ctrl-C or SIGTERM")
+    ] = None,
+    users: Annotated[int, typer.Option(min=2, help="How many users there are.")] = 2000,
+    rate: Annotated[float, typer.Option(min=1, max=1000, help="Requests per second.")] = 50,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two lines of progress.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of what the users do.")] = 1,
+) -> None:
+    """Let the demo's users ask a router that runs already, and post what they saw.
+
+    Exits 0 if every request and outcome was answered as it must be.
+    """
+    import asyncio
+    from math import inf
+
+    from router.cli.demo.interruption import until_signal
+    from router.cli.demo.users import Load
+    from router.cli.demo.visitors import visit
+
+    load = Load(users=users, rate=rate, seed=seed)
+    work = visit(url, load, inf if seconds is None else seconds, every, typer.echo)
+    raise typer.Exit(asyncio.run(until_signal(work)))
