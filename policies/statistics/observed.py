@@ -7,7 +7,7 @@ the plan can be computed again. So it gets means with their unit-clustered varia
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import nan
 from typing import Any
 
@@ -49,6 +49,16 @@ class ObservedVariant:
 
 
 @dataclass(frozen=True, slots=True)
+class ObservedLinear:
+    """One variant's logged decisions: how many, X'X (d, d), X'y (d,), and the sum of y squared."""
+
+    count: float
+    gram: tuple[tuple[float, ...], ...]
+    moment: tuple[float, ...]
+    square: float
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedEpoch:
     """A time of constant weights, in unix seconds; ``variants`` lacks those without traffic."""
 
@@ -61,11 +71,15 @@ class ObservedEpoch:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """All epochs of an experiment, in order."""
+    """All epochs of an experiment, in order.
+
+    ``linear`` has the rewards by features of each variant, where decisions are logged with their features.
+    """
 
     experiment: str
     control: str
     epochs: tuple[ObservedEpoch, ...]
+    linear: Mapping[str, ObservedLinear] = field(default_factory=dict)
 
     def since(self, moment: float) -> tuple[ObservedEpoch, ...]:
         """The epochs that began at ``moment`` (unix seconds) or later."""
@@ -152,6 +166,7 @@ def from_json(document: Mapping[str, Any]) -> Observed:
             )
             for epoch in document["epochs"]
         ),
+        {name: _read_linear(each) for name, each in document["linear"].items()},
     )
 
 
@@ -164,6 +179,11 @@ def _read_variant(data: Mapping[str, Any]) -> ObservedVariant:
         {float(limit): _read_metric(each) for limit, each in data["slow"].items()},
         {name: _read_metric(each) for name, each in data["metrics"].items()},
     )
+
+
+def _read_linear(data: Mapping[str, Any]) -> ObservedLinear:
+    gram = tuple(tuple(row) for row in data["gram"])
+    return ObservedLinear(data["count"], gram, tuple(data["moment"]), data["square"])
 
 
 def _read_metric(data: Mapping[str, Any]) -> ObservedMetric:
