@@ -43,12 +43,3 @@ def configure(form: LogFormat) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-
-
-def written(text: str, form: LogFormat) -> str:
-    """A line that the supervisor says, as it stands in the log."""
-    if form == "text":
-        return text
-    return JsonLines().format(
-        logging.LogRecord("turnout.supervisor", logging.INFO, __file__, 0, text, None, None)
-    )

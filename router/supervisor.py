@@ -1,4 +1,4 @@
-"""How do the service's processes start, stay, and end together?
+"""How do the processes of a node start, stay, and end together: its data plane, its control plane, or both?
 
 The supervisor holds the listening sockets, one for each worker's place. A worker that dies leaves its socket
 behind, and with it the connections that had not been accepted: its successor takes them over.
@@ -8,288 +8,247 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import logging
 import os
 import signal
-import socket
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from math import inf
+from pathlib import Path
 
-import msgspec
-
-from router import processes
 from router.control.exposure import check_exposure
 from router.errors import TurnoutError
+from router.heartbeats import LATE_SECONDS
 from router.hosting import DRAIN_SECONDS
 from router.last_state import load as load_last_state
-from router.logs import LogFormat, written
-from router.options import ControlOptions, ServeOptions, WorkerOptions
-from router.processes import Child
-from router.settings import Settings
+from router.listening import listen, listen_together, url_of
+from router.node_places import Sockets, places_of
+from router.options import NodeOptions
+from router.places import WATCH_SECONDS, Place, stop_all
 from router.store.embedded import EmbeddedRedis
+from router.voice import Voice
 
-WATCH_SECONDS = 0.05
 START_SECONDS = 60.0
 WITHOUT_REDIS_SECONDS = 5.0
-# A process that dies at once is not started again at once, or a broken one would fill the log.
-QUICK_DEATH_SECONDS = 1.0
-BACK_OFF_SECONDS = 1.0
+# A worker that is late at so many looks in a row is replaced. At one look every worker may seem late, after a
+# pause of the whole machine.
+_LATE_LOOKS = round(LATE_SECONDS / WATCH_SECONDS)
 
 
-class Place:
-    """One process that must always be there: it is started again whenever it ends."""
-
-    def __init__(self, name: str, launch: Callable[[], Child]) -> None:
-        self.name = name
-        self.child: Child | None = None
-        self.ready = False
-        self._launch = launch
-        self._started = 0.0
-        self._not_before = 0.0
-
-    def start(self) -> None:
-        """Start the process."""
-        self.child = self._launch()
-        self.ready = False
-        self._started = time.monotonic()
-
-    def watch(self) -> None:
-        """Notice that it is ready, or that it ended, and then start it again."""
-        child = self.child
-        if child is None:
-            if time.monotonic() >= self._not_before:
-                self._start_again()
-            return
-        if not self.ready and _said_ready(child.ready_fd):
-            self.ready = True
-        status = child.process.poll()
-        if status is None:
-            return
-        child.close()
-        self.child = None
-        now = time.monotonic()
-        quick = now - self._started < QUICK_DEATH_SECONDS
-        self._not_before = now + BACK_OFF_SECONDS if quick else now
-        say(f"{self.name} ended with status {status}; starting it again")
-        self.watch()
-
-    def _start_again(self) -> None:
-        try:
-            self.start()
-        except OSError as error:
-            # Too little memory or too many processes, now: the other places must not end for that.
-            self._not_before = time.monotonic() + BACK_OFF_SECONDS
-            say(f"{self.name} could not be started again: {error}; trying again")
-
-    def signal(self, number: int) -> None:
-        """Send a signal, if there is a process."""
-        if self.child is not None and self.child.process.poll() is None:
-            self.child.process.send_signal(number)
-
-    @property
-    def running(self) -> bool:
-        """Whether there is a process."""
-        return self.child is not None and self.child.process.poll() is None
-
-
-def _said_ready(fd: int) -> bool:
-    try:
-        return os.read(fd, 1) == b"1"
-    except BlockingIOError:
-        return False
-
-
-class Voice:
-    """How the supervisor speaks: set once, when it starts."""
-
-    form: LogFormat = "text"
-
-
-voice = Voice()
-
-
-def say(text: str) -> None:
-    """One line to the operator."""
-    print(written(text, voice.form), file=sys.stderr, flush=True)
-
-
-def serve(settings: Settings, options: ServeOptions) -> int:
-    """Run the service until SIGTERM or SIGINT; the exit status.
-
-    ``settings`` are the checked contents of ``options.config_path``. `TurnoutError` where it cannot start.
-    """
-    voice.form = options.log_format
+def supervise(options: NodeOptions) -> int:
+    """Run a node until SIGTERM or SIGINT; the exit status. `TurnoutError` where it cannot start."""
     options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    voice = Voice(options.log_format)
     with contextlib.ExitStack() as held:
-        # A shared port could be bound beside a stranger's: bind it alone first, to learn that it is free.
-        port = options.port
-        if port:
-            _listen(options.host, port, shared=False).close()
-        first = _listen(options.host, port, shared=True)
-        listeners = [held.enter_context(first)]
-        port = first.getsockname()[1]
-        for _ in range(options.workers - 1):
-            listeners.append(held.enter_context(_listen(options.host, port, shared=True)))
+        proxy, control = options.proxy, options.control
+        sockets = Sockets()
+        if proxy is not None:
+            held.enter_context(_alone(options.data_dir))
+            sockets.data = listen_together(proxy.host, proxy.port, proxy.workers)
+            for listener in sockets.data:
+                held.enter_context(listener)
         embedded = None
         if options.redis_url is None:
             embedded = EmbeddedRedis(options.data_dir / "redis")
             embedded.start()
             held.callback(embedded.stop)
         redis_url = embedded.url if embedded is not None else str(options.redis_url)
-        check_exposure(options.control_host, redis_url, options.data_dir)
-        control = held.enter_context(_listen(options.control_host, options.control_port, shared=False))
-        return asyncio.run(_Supervisor(options, control, listeners, embedded).run())
+        if control is not None:
+            check_exposure(control.host, redis_url, options.data_dir)
+            sockets.control = held.enter_context(listen(control.host, control.port))
+        if proxy is not None and proxy.metrics_port is not None:
+            sockets.metrics = held.enter_context(listen(proxy.metrics_host, proxy.metrics_port))
+        return asyncio.run(_Supervisor(options, redis_url, sockets, embedded, voice).run())
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """One data plane for each directory: the workers' counts in it are summed up as one node's."""
+    with (data_dir / "proxy.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TurnoutError(
+                f"another router's workers use {data_dir}; allowed: one at a time, so stop the other one or "
+                "give another --data-dir"
+            ) from None
+        yield
 
 
 class _Supervisor:
     def __init__(
         self,
-        options: ServeOptions,
-        control: socket.socket,
-        listeners: list[socket.socket],
+        options: NodeOptions,
+        redis_url: str,
+        sockets: Sockets,
         embedded: EmbeddedRedis | None,
+        voice: Voice,
     ) -> None:
         self._options = options
+        self._sockets = sockets
         self._embedded = embedded
-        self._control_socket = control
-        self._listeners = listeners
+        self._voice = voice
         self._stop = asyncio.Event()
-        redis_url = embedded.url if embedded is not None else options.redis_url
-        assert redis_url is not None
-        data_dir = str(options.data_dir.resolve())
-        control_options = ControlOptions(
-            socket_fd=control.fileno(),
-            redis_url=redis_url,
-            data_dir=data_dir,
-            config_path=str(options.config_path.resolve()),
-            key=options.key,
-            log_format=options.log_format,
-        )
-        self._control = Place("the control process", _launcher("control", control_options, control.fileno()))
-        self._workers = [
-            Place(
-                f"worker {number}",
-                _launcher(
-                    "data",
-                    WorkerOptions(
-                        socket_fd=listener.fileno(),
-                        redis_url=redis_url,
-                        data_dir=data_dir,
-                        log_format=options.log_format,
-                        access_log=options.access_log,
-                    ),
-                    listener.fileno(),
-                ),
-            )
-            for number, listener in enumerate(listeners, 1)
-        ]
+        self._hurry = asyncio.Event()
+        self._started: list[Place] = []
+        # Closed on our side as soon as the node begins to end, so that whoever asks from then on knows.
+        draining_fd, self._not_draining_fd = os.pipe()
+        places = places_of(options, redis_url, sockets, draining_fd, voice)
+        self._control, self._probes, self._workers = places.control, places.probes, places.workers
+        self._beats = places.beats
+        self._late = [0] * len(places.workers)
+
+    # -- a node's life ------------------------------------------------------------------------------------
 
     async def run(self) -> int:
         """Start in order, watch, and end in the opposite order."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self._signalled)
         try:
-            self._control.start()
-            await self._until_ready([self._control], self._patience())
-            for worker in self._workers:
-                worker.start()
-            await self._until_ready(self._workers, START_SECONDS)
+            await self._start_all()
             if not self._stop.is_set():
                 self._announce()
             while not self._stop.is_set():
-                await self._pause()
+                await _pause(self._stop)
                 self._watch()
+            await self._delay()
         finally:
             await self._end()
         return 0
 
+    def _signalled(self) -> None:
+        """The first signal begins the end; a second one cuts the delay short, and nothing else."""
+        if self._stop.is_set():
+            self._hurry.set()
+            return
+        self._stop.set()
+        os.close(self._not_draining_fd)
+
+    async def _start_all(self) -> None:
+        if self._probes is not None:
+            self._start(self._probes)
+        if self._control is not None:
+            self._start(self._control)
+            if not await self._all_ready([self._control], self._patience()):
+                self._voice.say(
+                    "redis_away",
+                    "the control plane waits for Redis; the workers start from the last snapshot",
+                    logging.WARNING,
+                )
+        elif load_last_state(self._options.data_dir) is None:
+            # One worker waits for the first state there is, so that this is said once, and keeps it for all.
+            self._start(self._workers[0])
+            await self._all_ready(self._workers[:1], inf)
+        for worker in self._workers:
+            if worker not in self._started:
+                self._start(worker)
+        places = [place for place in self._started if place is not self._control]
+        if not await self._all_ready(places, START_SECONDS):
+            raise self._too_late(places, START_SECONDS)
+
+    def _start(self, place: Place) -> None:
+        if not self._stop.is_set():
+            place.start()
+            self._started.append(place)
+
     def _patience(self) -> float:
         """How long the control plane is waited for: with a last snapshot, workers can start before it."""
-        last = load_last_state(self._options.data_dir)
-        return START_SECONDS if last is None else WITHOUT_REDIS_SECONDS
+        if not self._workers:
+            return inf
+        return START_SECONDS if load_last_state(self._options.data_dir) is None else WITHOUT_REDIS_SECONDS
 
-    async def _until_ready(self, places: list[Place], patience: float) -> None:
+    async def _all_ready(self, places: Sequence[Place], patience: float) -> bool:
+        """Whether they are, or the node is told to end, before the patience is; `TurnoutError` if never."""
         deadline = time.monotonic() + patience
         while not all(place.ready for place in places) and not self._stop.is_set():
-            await self._pause()
-            for place in places:
-                child = place.child
-                if child is not None and child.process.poll() not in (None, 0):
-                    raise TurnoutError(f"{place.name} could not start; what it said is above")
-                place.watch()
             if time.monotonic() > deadline:
-                if load_last_state(self._options.data_dir) is not None and places == [self._control]:
-                    say("the control plane waits for Redis; the workers start from the last snapshot")
-                    return
-                late = ", ".join(place.name for place in places if not place.ready)
-                raise TurnoutError(f"not ready within {patience:g} s: {late}; is Redis reachable?")
+                if places == [self._control] and load_last_state(self._options.data_dir) is None:
+                    raise self._too_late(places, patience)
+                return False
+            await _pause(self._stop)
+            for place in places:
+                if place.failed:
+                    raise TurnoutError(f"{place.name} could not start; what it said is above")
+            self._watch()
+        return True
+
+    @staticmethod
+    def _too_late(places: Sequence[Place], patience: float) -> TurnoutError:
+        late = ", ".join(place.name for place in places if not place.ready)
+        return TurnoutError(f"not ready within {patience:g} s: {late}; is Redis reachable?")
 
     def _announce(self) -> None:
-        data = "{}:{}".format(*_shown(self._listeners[0]))
-        control = "{}:{}".format(*_shown(self._control_socket))
-        say(f"ready: data http://{data} control http://{control} workers {len(self._workers)}")
+        """The line that says that it serves, and where: what is not on this node is not in it."""
+        about: dict[str, object] = {}
+        if self._sockets.data:
+            about["data"] = url_of(self._sockets.data[0])
+        if self._sockets.control is not None:
+            about["control"] = url_of(self._sockets.control)
+        if self._workers:
+            about["workers"] = len(self._workers)
+        if self._sockets.metrics is not None:
+            about["metrics"] = url_of(self._sockets.metrics)
+        text = " ".join(f"{name} {value}" for name, value in about.items())
+        self._voice.say("ready", f"ready: {text}", **about)
 
-    async def _pause(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(WATCH_SECONDS):
-                await self._stop.wait()
+    # -- watching -----------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        for place in (*self._workers, self._control):
+        """See after everything that was started."""
+        for place in self._started:
             place.watch()
+        self._replace_stuck()
         if self._embedded is not None and self._embedded.poll() is not None:
-            say("the embedded Redis ended; starting it again")
+            self._voice.say("redis_ended", "the embedded Redis ended; starting it again", logging.WARNING)
             try:
                 self._embedded.start()
             except TurnoutError as error:
-                say(str(error))
+                self._voice.say("redis_not_started", str(error), logging.ERROR, detail=error)
+
+    def _replace_stuck(self) -> None:
+        for number, (worker, age) in enumerate(zip(self._workers, self._beats.ages(), strict=False)):
+            late = age is not None and age > LATE_SECONDS
+            self._late[number] = self._late[number] + 1 if late else 0
+            if self._late[number] > _LATE_LOOKS:
+                self._voice.say(
+                    "worker_stuck",
+                    f"{worker.name} has been stuck for {age:.0f} s; replacing it",
+                    logging.ERROR,
+                    process=worker.name,
+                    seconds=age,
+                )
+                self._beats.clear(number)
+                worker.signal(signal.SIGKILL)
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    async def _delay(self) -> None:
+        """Serve on while load balancers notice that the node is not ready any more."""
+        seconds = 0.0 if self._options.proxy is None else self._options.proxy.drain_delay
+        if seconds:
+            self._voice.say(
+                "draining", f"not ready any more; serving on for {seconds:g} s", drain_delay=seconds
+            )
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self._hurry.is_set():
+            await _pause(self._hurry)
+            self._watch()
 
     async def _end(self) -> None:
         # Our own copies first: only then is a socket that a worker closes closed for the clients, too.
-        for listener in self._listeners:
+        for listener in self._sockets.data:
             listener.close()
-        await _stop_all(self._workers, DRAIN_SECONDS + 10)
-        self._control_socket.close()
-        await _stop_all([self._control], 10)
+        await stop_all(self._workers, DRAIN_SECONDS + 10)
+        for other in (self._sockets.control, self._sockets.metrics):
+            if other is not None:
+                other.close()
+        await stop_all([place for place in (self._control, self._probes) if place is not None], 10)
 
 
-async def _stop_all(places: list[Place], patience: float) -> None:
-    for place in places:
-        place.signal(signal.SIGTERM)
-    deadline = time.monotonic() + patience
-    while any(place.running for place in places):
-        await asyncio.sleep(WATCH_SECONDS)
-        if time.monotonic() > deadline:
-            for place in places:
-                place.signal(signal.SIGKILL)
-    for place in places:
-        if place.child is not None:
-            place.child.close()
-            place.child = None
-
-
-def _launcher(plane: str, options: msgspec.Struct, fd: int) -> Callable[[], Child]:
-    written = msgspec.json.encode(options).decode()
-    return lambda: processes.start(plane, f"router.{plane}", written, [fd])
-
-
-def _listen(host: str, port: int, *, shared: bool) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind((host, port))
-        listener.listen(4096)
-    except OSError as error:
-        listener.close()
-        raise TurnoutError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    listener.setblocking(False)
-    return listener
-
-
-def _shown(listener: socket.socket) -> tuple[str, int]:
-    host, port = listener.getsockname()[:2]
-    return (f"[{host}]" if ":" in host else host, port)
+async def _pause(until: asyncio.Event) -> None:
+    """Wait a moment, or until an event."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(WATCH_SECONDS):
+            await until.wait()

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from router.cli import operator_commands, reading_commands, token_commands
+from router.cli import operator_commands, reading_commands, service_commands, token_commands
 from router.cli.demo import app as demo
-from router.cli.options import Config, LogForm, Output, OutputOption
+from router.cli.options import Config, Output, OutputOption
 from router.errors import TurnoutError
 
 app = typer.Typer(
@@ -44,91 +44,6 @@ def turnout(
     ] = False,
 ) -> None:
     pass
-
-
-@app.command(
-    epilog="Example: turnout serve --config turnout.yaml --port 8080 --workers 4 --data-dir /var/lib/turnout"
-)
-def serve(
-    config: Config,
-    host: Annotated[
-        str, typer.Option(envvar="TURNOUT_HOST", help="Address of the data port, for clients.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(envvar="TURNOUT_PORT", min=0, max=65535, help="The data port; 0 takes a free one.")
-    ] = 8080,
-    control_host: Annotated[
-        str,
-        typer.Option(envvar="TURNOUT_CONTROL_HOST", help="Address of the control port, for operators."),
-    ] = "127.0.0.1",
-    control_port: Annotated[
-        int,
-        typer.Option(
-            envvar="TURNOUT_CONTROL_PORT", min=0, max=65535, help="The control port; 0 takes a free one."
-        ),
-    ] = 8081,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            envvar="TURNOUT_WORKERS",
-            min=1,
-            max=1024,
-            help="Processes that share the data port.",
-            show_default="one for each usable core",
-        ),
-    ] = None,
-    redis: Annotated[
-        str | None,
-        typer.Option(
-            envvar="TURNOUT_REDIS",
-            metavar="URL",
-            help="A Redis or Valkey, 6.2 or newer, such as redis://HOST:6379/0.",
-            show_default="an embedded one, in the data directory",
-        ),
-    ] = None,
-    data_dir: Annotated[
-        Path,
-        typer.Option(
-            envvar="TURNOUT_DATA_DIR", metavar="DIR", help="Where state outlives a restart; made if missing."
-        ),
-    ] = Path("turnout-data"),
-    key: Annotated[
-        str | None,
-        typer.Option(
-            envvar="TURNOUT_KEY",
-            help="Signs tokens, 16 to 32 bytes, the same on every node. Better given by the environment, "
-            "because others on this machine can read a command line.",
-            show_default="made once and kept in Redis",
-        ),
-    ] = None,
-    log_format: Annotated[
-        LogForm, typer.Option(envvar="TURNOUT_LOG_FORMAT", help="The log's lines: text, or JSON objects.")
-    ] = LogForm.text,
-    access_log: Annotated[
-        bool, typer.Option("--access-log", envvar="TURNOUT_ACCESS_LOG", help="Log a line for each request.")
-    ] = False,
-) -> None:
-    """Run the router: the data port for clients, the control port for operators and analysts.
-
-    Prints one line that starts with "ready:" when both answer. SIGTERM or Ctrl-C stops it without losing a
-    request that was accepted.
-    """
-    from router.cli import serve as command
-
-    status = command.run(
-        config_path=config,
-        host=host,
-        port=port,
-        control_host=control_host,
-        control_port=control_port,
-        workers=workers,
-        redis_url=redis,
-        data_dir=data_dir,
-        key=key,
-        log_format=log_format.value,
-        access_log=access_log,
-    )
-    raise typer.Exit(status)
 
 
 @app.command(epilog="Example: turnout check turnout.yaml")
@@ -164,6 +79,7 @@ def assign(
 
 
 app.add_typer(demo, name="demo")
+app.add_typer(service_commands.app)
 app.add_typer(operator_commands.app)
 app.add_typer(reading_commands.app)
 app.add_typer(token_commands.app, name="token", rich_help_panel="Who may")

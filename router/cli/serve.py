@@ -1,55 +1,51 @@
-"""``turnout serve``: which settings and options does the supervisor start with?"""
+"""``turnout serve``, ``proxy`` and ``control``: with which options does a node's supervisor start?"""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections import Counter
 
 from router.config_file import load
 from router.errors import ConfigurationError
-from router.logs import LogFormat
-from router.options import ServeOptions
-from router.supervisor import serve
+from router.options import NodeOptions
+from router.supervisor import supervise
 
 _KEY_BYTES = range(16, 33)
 
 
-def run(
-    *,
-    config_path: Path,
-    host: str,
-    port: int,
-    control_host: str,
-    control_port: int,
-    workers: int | None,
-    redis_url: str | None,
-    data_dir: Path,
-    key: str | None,
-    log_format: LogFormat = "text",
-    access_log: bool = False,
-) -> int:
-    """Serve until a signal says stop; the exit status. `ConfigurationError` before anything was started."""
-    if key is not None and (length := len(key.encode())) not in _KEY_BYTES:
-        raise ConfigurationError(
-            f"--key has {length} bytes; allowed: {_KEY_BYTES[0]} to {_KEY_BYTES[-1]}, for instance from "
-            "'openssl rand -hex 16'"
-        )
-    if port == control_port != 0 and host == control_host:
-        raise ConfigurationError(f"--port and --control-port are both {port}; allowed: two different ports")
-    options = ServeOptions(
-        config_path=config_path,
-        host=host,
-        port=port,
-        control_host=control_host,
-        control_port=control_port,
-        workers=workers or usable_cores(),
-        redis_url=redis_url,
-        data_dir=data_dir,
-        key=key,
-        log_format=log_format,
-        access_log=access_log,
-    )
-    return serve(load(config_path), options)
+def run(options: NodeOptions) -> int:
+    """Run a node until a signal says stop; the exit status. `ConfigurationError` before anything was started.
+
+    The configuration file is read to see whether it can be used; whoever applies it reads it again.
+    """
+    _check_ports(options)
+    if options.control is not None:
+        key, path = options.control.key, options.control.config_path
+        if key is not None and (length := len(key.encode())) not in _KEY_BYTES:
+            raise ConfigurationError(
+                f"--key has {length} bytes; allowed: {_KEY_BYTES[0]} to {_KEY_BYTES[-1]}, for instance from "
+                "'openssl rand -hex 16'"
+            )
+        if key is not None and path is None:
+            raise ConfigurationError("--key comes into force with a configuration; give --config, too")
+        if path is not None:
+            load(path)
+    return supervise(options)
+
+
+def _check_ports(options: NodeOptions) -> None:
+    """Two listeners cannot have one port."""
+    asked: list[tuple[str, str, int]] = []
+    if options.proxy is not None:
+        asked.append(("--port", options.proxy.host, options.proxy.port))
+    if options.control is not None:
+        asked.append(("--control-port", options.control.host, options.control.port))
+    if options.proxy is not None and options.proxy.metrics_port is not None:
+        asked.append(("--metrics-port", options.proxy.metrics_host, options.proxy.metrics_port))
+    for (host, port), number in Counter((host, port) for _, host, port in asked).items():
+        if port and number > 1:
+            names = [name for name, *where in asked if where == [host, port]]
+            raise ConfigurationError(f"{' and '.join(names)} are both {port}; allowed: different ports")
 
 
 def usable_cores() -> int:

@@ -15,8 +15,10 @@ from router.control.api import administration, configuration, experiments, obser
 from router.control.api.endpoint import Desk, Endpoint
 from router.control.api.public import public
 from router.control.api.serving import failed, not_routed, routes_of
+from router.control.metrics import ControlCollector
 from router.control.metrics_of_reports import ReportBook
 from router.control.metrics_page import metrics_route
+from router.control.probes import probe_routes
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *experiments.ENDPOINTS,
@@ -28,14 +30,25 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 
 def make_app(
-    redis: Redis, data_dir: Path, clock: Callable[[], float] = time, book: ReportBook | None = None
+    redis: Redis,
+    data_dir: Path,
+    clock: Callable[[], float] = time,
+    book: ReportBook | None = None,
+    *,
+    workers: bool = False,
+    begun: Callable[[], bool] = lambda: True,
 ) -> Starlette:
-    """The control plane's application; ``clock`` gives unix seconds, ``book`` the last statistics."""
+    """The control plane's application; ``clock`` gives unix seconds, ``book`` the last statistics.
+
+    ``workers`` says whether this node has any, ``begun`` whether the configuration has been applied.
+    """
+    collector = ControlCollector(data_dir, book or ReportBook(), clock, workers=workers)
     endpoints = (*public(ENDPOINTS), *ENDPOINTS)
     return Starlette(
         routes=[
             *routes_of(endpoints, Desk(redis, data_dir, clock), Gate(redis, data_dir)),
-            metrics_route(redis, data_dir, book or ReportBook(), clock),
+            metrics_route(redis, data_dir, collector),
+            *probe_routes(redis, begun),
         ],
         exception_handlers={HTTPException: not_routed, Exception: failed},
     )

@@ -1,215 +1,46 @@
-"""What does Prometheus see of a node: all its workers, the state in force, and what the statistics say?"""
+"""What does Prometheus see of the control port: the state in force, the statistics, the node's workers?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterator
 from math import fsum
 from pathlib import Path
-from typing import TypeVar
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from router.control.metric_families import build, gauge
 from router.control.metrics_of_reports import ReportBook, report_families
-from router.control.worker_files import read_workers
+from router.control.metrics_of_workers import worker_families
 from router.last_state import load
 from router.state import State
-from router.worker_totals import (
-    BACKEND_BOUNDS,
-    OVERHEAD_BOUNDS,
-    Histogram,
-    PoolCounts,
-    PoolGauges,
-    Series,
-    Totals,
-    WorkerMetrics,
-)
-
-Labels = tuple[str, ...]
-_Key = TypeVar("_Key", bound=Labels)
 
 
-class NodeCollector(Collector):
+class ControlCollector(Collector):
     """Collects at each scrape; reads files only, so that it also answers while Redis is away."""
 
-    def __init__(self, data_dir: Path, reports: ReportBook, clock: Callable[[], float]) -> None:
-        """``clock`` gives unix seconds."""
+    def __init__(
+        self, data_dir: Path, reports: ReportBook, clock: Callable[[], float], *, workers: bool
+    ) -> None:
+        """``clock`` gives unix seconds; ``workers`` says whether this node has any."""
         self._data_dir = data_dir
         self._reports = reports
         self._clock = clock
+        self._workers = workers
 
     def collect(self) -> Iterator[Metric]:
         """Every family, in one pass over the files."""
-        living, totals = read_workers(self._data_dir)
         state = load(self._data_dir)
-        now = self._clock()
-        yield InfoMetricFamily("turnout_build", "The version of Turnout.", {"version": _version()})
-        yield from _requests(totals)
-        yield from _pools(totals, living)
-        yield from _workers(living, now)
+        yield build()
+        if self._workers:
+            yield from worker_families(self._data_dir, self._clock())
         if state is not None:
             yield from _state(state)
         yield from report_families(self._reports)
 
 
-def _version() -> str:
-    try:
-        return version("turnout")
-    except PackageNotFoundError:
-        return "unknown"
-
-
-# -- requests and outcomes --------------------------------------------------------------------------------
-
-
-def _requests(totals: Totals) -> Iterator[Metric]:
-    requests: dict[Labels, int] = {}
-    assignments: dict[Labels, int] = {}
-    overhead: dict[Labels, Histogram] = {}
-    backends: dict[Labels, Histogram] = {}
-    for series in totals.series:
-        for status, count in series.statuses.items():
-            labels = (series.route, series.experiment, series.variant, f"{status // 100}xx")
-            requests[labels] = requests.get(labels, 0) + count
-        for reason, count in _reasons(series):
-            assigned = (series.experiment, series.variant, reason)
-            assignments[assigned] = assignments.get(assigned, 0) + count
-        _join(overhead, (series.route,), series.overhead)
-        if series.backend:
-            _join(backends, (series.backend, series.experiment, series.variant), series.backend_time)
-
-    names = ["route", "experiment", "variant", "code_class"]
-    yield _counter("requests", "Requests that were answered, by status class.", names, requests)
-    names = ["experiment", "variant", "reason"]
-    yield _counter("assignments", "Units assigned, once for each request and exposure.", names, assignments)
-    yield _histogram(
-        "overhead",
-        "What the router added to a request: until it was sent, and after the last of the answer came.",
-        ["route"],
-        overhead,
-        OVERHEAD_BOUNDS,
-    )
-    yield _histogram(
-        "backend_duration",
-        "How long a backend took, from the request's sending to the answer's end.",
-        ["backend", "experiment", "variant"],
-        backends,
-        BACKEND_BOUNDS,
-    )
-    outcomes = {(each.experiment, each.metric, each.status): each.count for each in totals.outcomes}
-    yield _counter("outcomes", "Outcomes posted, by fate.", ["experiment", "metric", "status"], outcomes)
-    refusals = {(reason,): count for reason, count in totals.refusals.items()}
-    yield _counter("refusals", "Requests that the router answered itself, by why.", ["reason"], refusals)
-
-
-def _reasons(series: Series) -> Iterator[tuple[str, int]]:
-    """How many assignments were made for which reason."""
-    if not series.experiment:
-        return
-    routed = sum(series.statuses.values())
-    unknown = 0 if series.reason == "forced" else series.unidentified
-    yield series.reason, routed - unknown + series.exposures
-    if unknown:
-        yield "unidentified", unknown
-
-
-def _join(into: dict[Labels, Histogram], labels: Labels, more: Histogram) -> None:
-    if labels not in into:
-        into[labels] = Histogram([0] * len(more.counts))
-    into[labels].add(more)
-
-
-# -- backends and workers ---------------------------------------------------------------------------------
-
-_COUNTS = {
-    "waits": ("pool_waits", "Requests that waited for a connection."),
-    "retries": ("retries", "Requests that were sent again."),
-    "failed_connections": ("connection_failures", "Connections that could not be made."),
-    "set_aside": ("address_set_asides", "Times that an address was set aside after failures in a row."),
-}
-_GAUGES = {
-    "addresses": ("backend_addresses", "Addresses of a backend, summed over workers."),
-    "set_aside": ("backend_addresses_set_aside", "Addresses set aside just now, summed over workers."),
-    "open": ("pool_open_connections", "Connections open."),
-    "idle": ("pool_idle_connections", "Connections that carry no request."),
-    "outstanding": ("pool_outstanding_requests", "Requests that a backend has not answered yet."),
-    "waiting": ("pool_waiting_requests", "Requests that wait for a connection."),
-}
-
-
-def _pools(totals: Totals, living: Sequence[WorkerMetrics]) -> Iterator[Metric]:
-    for field, (name, text) in _COUNTS.items():
-        counts = {(backend,): _value(each, field) for backend, each in totals.pools.items()}
-        yield _counter(name, text, ["backend"], counts)
-    refused = {}
-    for backend, each in totals.pools.items():
-        refused[backend, "full"] = each.full
-        refused[backend, "timeout"] = each.timeouts
-    text = "Requests that were refused because no connection was free."
-    yield _counter("pool_refusals", text, ["backend", "reason"], refused)
-    for field, (name, text) in _GAUGES.items():
-        gauges: dict[Labels, float] = {}
-        for worker in living:
-            for backend, gauge in worker.pools.items():
-                gauges[(backend,)] = gauges.get((backend,), 0) + _value(gauge, field)
-        yield _gauge(name, text, ["backend"], gauges)
-
-
-def _value(of: PoolCounts | PoolGauges, field: str) -> int:
-    number: int = getattr(of, field)
-    return number
-
-
-_ONE_WORKER: Mapping[str, tuple[str, Callable[[WorkerMetrics, float], float]]] = {
-    "worker_client_connections": ("Clients' connections.", lambda worker, now: worker.clients),
-    "worker_pending_batches": (
-        "Batches of sums that Redis has not confirmed.",
-        lambda worker, now: worker.pending_batches,
-    ),
-    "worker_oldest_batch_seconds": (
-        "For how long the oldest sums have waited for Redis.",
-        lambda worker, now: worker.oldest_batch + (now - worker.at if worker.pending_batches else 0),
-    ),
-    "worker_snapshot_version": (
-        "The version of the configuration that a worker routes by.",
-        lambda worker, now: worker.version,
-    ),
-    "worker_snapshot_age_seconds": (
-        "Since when a worker has routed by this version.",
-        lambda worker, now: max(now - worker.since, 0),
-    ),
-    "worker_uptime_seconds": (
-        "Since when a worker has run.",
-        lambda worker, now: max(now - worker.started, 0),
-    ),
-    "worker_report_age_seconds": (
-        "How old what a worker says of itself is.",
-        lambda worker, now: max(now - worker.at, 0),
-    ),
-}
-
-
-def _workers(living: Sequence[WorkerMetrics], now: float) -> Iterator[Metric]:
-    # By place and not by name: a name lives as long as its process, and would make a series for each.
-    ordered = sorted(living, key=lambda worker: (worker.started, worker.worker))
-    yield _gauge("workers", "Workers that are alive.", [], {(): len(ordered)})
-    for name, (text, read) in _ONE_WORKER.items():
-        samples = {(str(place),): read(worker, now) for place, worker in enumerate(ordered, 1)}
-        yield _gauge(name, text, ["worker"], samples)
-
-
-# -- the state in force -----------------------------------------------------------------------------------
-
-
 def _state(state: State) -> Iterator[Metric]:
-    yield _gauge("state_version", "The version of the configuration in force.", [], {(): state.version})
+    yield gauge("state_version", "The version of the configuration in force.", [], {(): state.version})
     running, epochs, started, weights = {}, {}, {}, {}
     for name, experiment in state.settings.experiments.items():
         running[(name,)] = float(experiment.running)
@@ -222,41 +53,9 @@ def _state(state: State) -> Iterator[Metric]:
         for variant, weight in epoch.weights.items():
             weights[name, variant] = weight / total if total else 0.0
     one = ["experiment"]
-    yield _gauge("experiment_running", "1 while an experiment splits traffic, else 0.", one, running)
-    yield _gauge("experiment_epoch", "The number of the last epoch.", one, epochs)
+    yield gauge("experiment_running", "1 while an experiment splits traffic, else 0.", one, running)
+    yield gauge("experiment_epoch", "The number of the last epoch.", one, epochs)
     text = "When the last epoch began, in unix seconds."
-    yield _gauge("experiment_epoch_start_timestamp_seconds", text, one, started)
+    yield gauge("experiment_epoch_start_timestamp_seconds", text, one, started)
     text = "A variant's share of the units in the last epoch."
-    yield _gauge("variant_weight_ratio", text, ["experiment", "variant"], weights)
-
-
-# -- families ---------------------------------------------------------------------------------------------
-
-
-def _counter(name: str, text: str, labels: Sequence[str], samples: Mapping[_Key, float]) -> Metric:
-    family = CounterMetricFamily(f"turnout_{name}", text, labels=labels)
-    for values, count in samples.items():
-        family.add_metric(values, count)
-    return family
-
-
-def _gauge(name: str, text: str, labels: Sequence[str], samples: Mapping[_Key, float]) -> Metric:
-    family = GaugeMetricFamily(f"turnout_{name}", text, labels=labels)
-    for values, number in samples.items():
-        family.add_metric(values, number)
-    return family
-
-
-def _histogram(
-    name: str,
-    text: str,
-    labels: Sequence[str],
-    samples: Mapping[Labels, Histogram],
-    bounds: Iterable[float],
-) -> Metric:
-    family = HistogramMetricFamily(f"turnout_{name}_seconds", text, labels=labels)
-    ends = [*(f"{bound:g}" for bound in bounds), "+Inf"]
-    for values, histogram in samples.items():
-        buckets = list(zip(ends, map(float, histogram.cumulative), strict=True))
-        family.add_metric(values, buckets, histogram.seconds)
-    return family
+    yield gauge("variant_weight_ratio", text, ["experiment", "variant"], weights)

@@ -1,4 +1,4 @@
-"""How does Prometheus scrape the control port?
+"""How does Prometheus scrape the control port, or a proxy's own listener?
 
 Whoever may read reports may scrape: with tokens Prometheus shows one of a viewer. Unlike the API this also
 answers while Redis is away, by the tokens on disk.
@@ -7,11 +7,10 @@ answers while Redis is away, by the tokens on disk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import CollectorRegistry
+from prometheus_client.registry import Collector, CollectorRegistry
 from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,8 +18,6 @@ from starlette.routing import Route
 
 from router.control.access import Forbidden, Gate, Unauthorized, require
 from router.control.api.problem import MEDIA_TYPE, encode, problem
-from router.control.metrics import NodeCollector
-from router.control.metrics_of_reports import ReportBook
 from router.control.token_file import load_tokens
 from router.errors import StoreUnavailable
 from router.store.tokens import TokenRecord
@@ -36,12 +33,12 @@ class MetricsGate(Gate):
             return load_tokens(self._data_dir)
 
 
-def metrics_route(redis: Redis, data_dir: Path, book: ReportBook, clock: Callable[[], float]) -> Route:
-    """``GET /metrics``; ``clock`` gives unix seconds."""
+def metrics_route(redis: Redis, data_dir: Path, collector: Collector) -> Route:
+    """``GET /metrics``: what the collector finds at that moment."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(NodeCollector(data_dir, book, clock))
+    registry.register(collector)
     gate = MetricsGate(redis, data_dir)
-    # One scrape at a time: reading the workers' files also folds those of the gone.
+    # One scrape at a time: each reads the same files.
     scraping = asyncio.Lock()
 
     async def metrics(request: Request) -> Response:

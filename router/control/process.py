@@ -1,16 +1,17 @@
-"""How does the control process live: apply the configuration, then answer until it is told to end?"""
+"""How does the control process live: apply the configuration, and answer until it is told to end?"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from time import time
 
 import uvicorn
+from redis.asyncio import Redis
 
 from router.config_file import load
 from router.control.app import make_app
@@ -19,47 +20,83 @@ from router.control.startup import begin
 from router.control.watch import keep_watching
 from router.hosting import Host
 from router.last_state import save
-from router.options import ControlOptions
+from router.options import ControlProcess
 from router.store.client import connect
 
 log = logging.getLogger("turnout.control")
 
 
-async def run(options: ControlOptions, ready: Callable[[], None]) -> None:
-    """Apply the configuration file, then serve on the given socket until SIGTERM or SIGINT."""
-    settings = load(Path(options.config_path))
+async def run(options: ControlProcess, ready: Callable[[], None]) -> None:
+    """Serve on the given socket until SIGTERM or SIGINT, and apply the configuration file, if there is one.
+
+    It answers from the start, and is ready when the file is in force: while it waits for Redis it says so.
+    """
     redis = connect(options.redis_url)
     data_dir = Path(options.data_dir)
-    key = None if options.key is None else options.key.encode()
-    state = await begin(redis, settings, Path(options.config_path).name, data_dir, key, time)
-    if state is not None:
-        save(data_dir, state)
-
+    begun = asyncio.Event()
     book = ReportBook()
     config = uvicorn.Config(
-        make_app(redis, data_dir, time, book),
+        make_app(redis, data_dir, time, book, workers=options.workers, begun=begun.is_set),
         loop="uvloop",
         lifespan="off",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,
     )
-    host = Host(config, ready=ready)
-    tasks = [
-        asyncio.ensure_future(keep_watching(redis, data_dir)),
-        asyncio.ensure_future(keep_computing(redis, book, time)),
+    serving = asyncio.Event()
+    host = Host(config, ready=serving.set)
+
+    async def start() -> None:
+        await _apply(options, redis)
+        begun.set()
+        await serving.wait()
+        ready()
+
+    starting = asyncio.ensure_future(start())
+    starting.add_done_callback(partial(_end_when_failed, host))
+    background: list[Callable[[], Awaitable[None]]] = [
+        partial(keep_watching, redis, data_dir),
+        partial(keep_computing, redis, book, time),
     ]
+    tasks = [asyncio.ensure_future(_after(begun, work)) for work in background]
     for task in tasks:
         task.add_done_callback(partial(_stop_when_broken, host))
     try:
         await host.serve(sockets=[socket.socket(fileno=options.socket_fd)])
     finally:
+        tasks.append(starting)
         while any(not task.done() for task in tasks):
             # More than once: a cancellation that meets a time-out inside the Redis client is lost there.
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=0.5)
         await redis.aclose()
+    if not starting.cancelled():
+        starting.result()
+
+
+async def _apply(options: ControlProcess, redis: Redis) -> None:
+    """Put the configuration file in force, if there is one, as soon as Redis answers."""
+    if options.config_path is None:
+        return
+    path, data_dir = Path(options.config_path), Path(options.data_dir)
+    settings = load(path)
+    key = None if options.key is None else options.key.encode()
+
+    state = await begin(redis, settings, path.name, data_dir, key, time)
+
+    if state is not None:
+        save(data_dir, state)
+
+
+async def _after(begun: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+    await begun.wait()
+    await work()
+
+
+def _end_when_failed(host: Host, starting: asyncio.Future[None]) -> None:
+    if not starting.cancelled() and starting.exception() is not None:
+        host.should_exit = True
 
 
 def _stop_when_broken(host: Host, task: asyncio.Future[None]) -> None:

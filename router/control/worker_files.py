@@ -25,6 +25,7 @@ from router.worker_totals import (
 )
 
 _GONE = "gone.json"
+_LOCK = "reading.lock"
 
 log = logging.getLogger("turnout.control")
 
@@ -40,8 +41,16 @@ _decode_gone = msgspec.json.Decoder(Gone).decode
 
 
 def read_workers(data_dir: Path) -> tuple[list[WorkerMetrics], Totals]:
-    """The living workers, and the totals over all that ever were. Only one process may do this at a time."""
+    """The living workers, and the totals over all that ever were."""
     folder = data_dir / FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The control port and the proxy's own listener may both be scraped, and only one may fold at a time.
+    with (folder / _LOCK).open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _read(folder)
+
+
+def _read(folder: Path) -> tuple[list[WorkerMetrics], Totals]:
     gone = _read_gone(folder)
     _remove(folder, gone.workers)
 

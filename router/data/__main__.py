@@ -12,13 +12,13 @@ import uvloop
 from router.data.worker import run
 from router.errors import TurnoutError
 from router.logs import configure
-from router.options import WorkerOptions
+from router.options import WorkerProcess
 from router.processes import say_ready
 
 
 def main() -> int:
     """Run until told to end; 1 with one line of why if it cannot."""
-    options = msgspec.json.decode(sys.argv[1], type=WorkerOptions)
+    options = msgspec.json.decode(sys.argv[1], type=WorkerProcess)
     configure(options.log_format)
     try:
         uvloop.run(run(options, partial(say_ready, int(sys.argv[2]))))

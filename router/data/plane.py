@@ -123,6 +123,8 @@ class Plane:
             )
         snapshot = build(state, pools, self.recorder)
 
+        # A worker may have waited long for its first state, and nobody swept meanwhile.
+        self.tick()
         before, self._pools = self._pools, pools
         self.snapshot = snapshot
         self.adopted = self.wall
@@ -137,13 +139,17 @@ class Plane:
 
     # -- the sweep ----------------------------------------------------------------------------------------
 
+    def tick(self) -> None:
+        """Advance the clock."""
+        self.now = monotonic()
+        self.wall = time()
+
     async def keep_sweeping(self) -> None:
         """Advance the clock and enforce deadlines until cancelled."""
         rounds = 0
         while True:
             await asyncio.sleep(SWEEP)
-            self.now = monotonic()
-            self.wall = time()
+            self.tick()
             rounds += 1
             self._sweep(connections=rounds % 5 == 0)
 

@@ -25,21 +25,23 @@ from router.data.ofrep import Evaluator
 from router.data.plane import Plane
 from router.data.recorder import Recorder, keep_flushing
 from router.data.service import make_service
-from router.errors import StoreUnavailable, TurnoutError
+from router.errors import StoreUnavailable
+from router.heartbeats import BEAT_SECONDS, Heartbeats
 from router.hosting import DRAIN_SECONDS, Host
 from router.last_state import load
-from router.options import WorkerOptions
+from router.options import WorkerProcess
 from router.state import State
 from router.store import states
 from router.store.client import connect
 from router.store.records import record
 
 LAST_FLUSH_SECONDS = 5.0
+STATE_SECONDS = 0.5
 
 log = logging.getLogger("turnout.data")
 
 
-async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
+async def run(options: WorkerProcess, ready: Callable[[], None]) -> None:
     """Serve on the given socket until SIGTERM or SIGINT."""
     redis = connect(options.redis_url)
     data_dir = Path(options.data_dir)
@@ -71,13 +73,20 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
         backlog=4096,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    host = Host(config, ready=ready, draining=partial(setattr, plane, "draining", True))
+    beats = Heartbeats(options.beats_fd, options.places)
+
+    def serves() -> None:
+        beats.beat(options.place)
+        ready()
+
+    host = Host(config, ready=serves, draining=partial(setattr, plane, "draining", True))
     # What lives as long as the process need not be looked at by the collector again and again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
     background: list[Awaitable[None]] = [
+        _keep_beating(beats, options.place, host),
         plane.keep_sweeping(),
         keep_flushing(recorder, time),
         reporter.keep_writing(),
@@ -91,6 +100,7 @@ async def run(options: WorkerOptions, ready: Callable[[], None]) -> None:
         await host.serve(sockets=[listener])
     finally:
         await _cancel(tasks)
+        beats.clear(options.place)
         await _last_flush(recorder)
         await reporter.finish()
         with contextlib.suppress(StoreUnavailable):
@@ -115,25 +125,46 @@ async def _cancel(tasks: Collection[asyncio.Future[None]]) -> None:
 
 
 async def adopt_first(plane: Plane, redis: Redis, data_dir: Path) -> State:
-    """Route by the state in Redis, or where none can be had or used, by the last one on disk; which it is."""
-    why = "Redis has no state or does not answer"
-    try:
-        state = await states.read(redis)
+    """Route by the state in Redis, or where none can be had or used, by the last one on disk; which it is.
+
+    Where there is neither, wait for one, and say once for what.
+    """
+    said = ""
+    while True:
+        state, why = await _from_redis(plane, redis, data_dir)
+        if state is not None:
+            return state
+        state = load(data_dir)
         if state is not None:
             plane.adopt(state)
-            keep(data_dir, state)
+            log.warning("%s; starting from the last snapshot, version %d", why, state.version)
             return state
-    except StoreUnavailable:
-        pass
-    except Exception:
-        why = "the state in Redis cannot be used"
-        log.exception(why)
-    state = load(data_dir)
-    if state is None:
-        raise TurnoutError(f"{why}, and {data_dir} holds no last snapshot to start from")
-    plane.adopt(state)
-    log.warning("%s; starting from the last snapshot, version %d", why, state.version)
-    return state
+        if why != said:
+            log.warning("waiting for a state to route by: %s, and %s has no last snapshot", why, data_dir)
+            said = why
+        await asyncio.sleep(STATE_SECONDS)
+
+
+async def _from_redis(plane: Plane, redis: Redis, data_dir: Path) -> tuple[State | None, str]:
+    """The state in Redis, adopted and kept; or why not."""
+    try:
+        state = await states.read(redis)
+        if state is None:
+            return None, "Redis has none"
+        plane.adopt(state)
+    except StoreUnavailable as error:
+        return None, f"Redis does not answer ({error})"
+    except Exception as error:
+        return None, f"the one in Redis cannot be used ({error})"
+    keep(data_dir, state)
+    return state, ""
+
+
+async def _keep_beating(beats: Heartbeats, place: int, host: Host) -> None:
+    while True:
+        if host.started:
+            beats.beat(place)
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 async def _replay(recorder: Recorder) -> None:

@@ -36,8 +36,8 @@ def lines(service: Service) -> list[dict[str, Any]]:
     return [json.loads(line) for line in service.log.read_text().splitlines()]
 
 
-def requests_in(service: Service) -> list[dict[str, Any]]:
-    return [line for line in lines(service) if line.get("event") == "request"]
+def lines_of(service: Service, event: str) -> list[dict[str, Any]]:
+    return [line for line in lines(service) if line.get("event") == event]
 
 
 def test_every_line_is_an_object_and_every_request_has_one(backend: Backend, tmp_path: Path) -> None:
@@ -48,8 +48,8 @@ def test_every_line_is_an_object_and_every_request_has_one(backend: Backend, tmp
         with service.connect() as connection:
             connection.send(b"nonsense\r\n\r\n")
             assert connection.response("GET").status == 400
-        until(lambda: len(requests_in(service)) == 4, "all requests are in the log")
-        split, nowhere, health, nonsense = requests_in(service)
+        until(lambda: len(lines_of(service, "request")) == 4, "all requests are in the log")
+        split, nowhere, health, nonsense = lines_of(service, "request")
         assert (split["method"], split["path"], split["status"]) == ("GET", "/split/x", answer.status)
         assert (split["experiment"], split["request_id"], split["peer"]) == ("ranker", "mine", "127.0.0.1")
         assert 0 < split["backend_seconds"] < split["seconds"]
@@ -59,11 +59,15 @@ def test_every_line_is_an_object_and_every_request_has_one(backend: Backend, tmp
 
         (worker,) = service.workers()
         os.kill(worker, signal.SIGKILL)
-        until(
-            lambda: any("ended with status -9" in line.get("message", "") for line in lines(service)), "said"
-        )
+        ended = until(lambda: lines_of(service, "process_ended"), "said")
+        assert [(line["process"], line["status"], line["level"]) for line in ended] == [
+            ("worker 1", -9, "warning")
+        ]
+        (ready,) = lines_of(service, "ready")
+        assert (ready["data"], ready["workers"]) == (f"http://127.0.0.1:{service.port}", 1)
         for line in lines(service):
             assert {"time", "level", "logger"} <= line.keys()
+            assert line["logger"] != "turnout.supervisor" or "message" not in line
         (change,) = [line for line in lines(service) if line.get("event") == "committed"]
         assert change["who"] == "config file"
 

@@ -13,18 +13,19 @@ from typing import Any, get_type_hints
 import pytest
 
 from router.cli import app as commands
-from router.cli import operator_commands, reading_commands, token_commands
-from router.options import ServeOptions
+from router.cli import operator_commands, reading_commands, service_commands, token_commands
+from router.options import ControlOptions, NodeOptions, ProxyOptions
 
 from .conftest import Turnout
 
-OWN = ["serve", "check", "assign"]
+RUNNING = ["serve", "proxy", "control"]
+OWN = ["check", "assign"]
 READING = ["get", "history", "diff", "workers", "report"]
 OPERATING = [
     *("apply", "validate", "weights", "start", "pause", "stop", "archive", "rollback", "restore"),
 ]
 GROUPS = ["token", "context"]
-COMMANDS = [*OWN, "demo", *READING, *OPERATING]
+COMMANDS = [*RUNNING, *OWN, "demo", *READING, *OPERATING]
 
 
 def test_help_names_every_command(turnout: Turnout) -> None:
@@ -79,20 +80,31 @@ def test_every_command_for_a_running_router_says_which_and_how_it_prints(command
     assert found == {"url": "TURNOUT_URL", "context": "TURNOUT_CONTEXT", "output": "TURNOUT_OUTPUT"}
 
 
-@pytest.mark.parametrize("command", OWN)
-def test_every_option_can_be_given_by_the_environment(turnout: Turnout, command: str) -> None:
-    hints = get_type_hints(getattr(commands, command), include_extras=True)
-    parameters = inspect.signature(getattr(commands, command)).parameters
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(getattr(commands, name) for name in OWN),
+        *(getattr(service_commands, name) for name in RUNNING),
+    ],
+    ids=lambda command: command.__name__,
+)
+def test_every_option_can_be_given_by_the_environment(command: Any) -> None:
+    hints = get_type_hints(command, include_extras=True)
+    parameters = inspect.signature(command).parameters
     for name in parameters:
         (parameter,) = hints[name].__metadata__
         if "Argument" not in type(parameter).__name__:
             assert re.fullmatch(r"TURNOUT_[A-Z_]+", parameter.envvar)
 
 
-def test_serve_takes_everything_that_the_supervisor_does() -> None:
-    taken = set(inspect.signature(commands.serve).parameters)
-    renamed = {"config_path": "config", "redis_url": "redis"}
-    assert {renamed.get(field.name, field.name) for field in fields(ServeOptions)} == taken
+def test_the_commands_that_run_it_take_everything_that_the_supervisor_does() -> None:
+    node = {field.name for field in fields(NodeOptions)} - {"proxy", "control"}
+    renamed = {"host": "control_host", "port": "control_port", "config_path": "config"}
+    proxy = node | {field.name for field in fields(ProxyOptions)}
+    control = node | {renamed.get(field.name, field.name) for field in fields(ControlOptions)}
+    assert set(inspect.signature(service_commands.proxy).parameters) == proxy
+    assert set(inspect.signature(service_commands.control).parameters) == control
+    assert set(inspect.signature(service_commands.serve).parameters) == proxy | control
 
 
 def test_the_version_is_the_installed_ones(turnout: Turnout, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -54,7 +55,7 @@ class Service:
 
     def _is_ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()[-5000:]
-        return "ready: data" in self.log.read_text()
+        return re.search(r"^ready: data|\"event\":\"ready\"", self.log.read_text(), re.M) is not None
 
     def connect(self, timeout: float = 15) -> Connection:
         """A new client connection to the data port."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,13 +13,12 @@ from redis.asyncio import Redis
 from router.data.plane import Plane
 from router.data.recorder import Recorder
 from router.data.worker import adopt_first
-from router.errors import TurnoutError
 from router.last_state import load, save
 from router.state import State, encode_state
 from router.store import keys, states
 from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
-from tests.router.data.inprocess import nobody, state_of
+from tests.router.data.inprocess import eventually, nobody, state_of
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +98,34 @@ async def test_by_the_last_one_where_redis_has_one_that_is_no_good(
     assert load(tmp_path) == state(3)
 
 
-@pytest.mark.parametrize("document", [None, b"{"])
-async def test_not_at_all_where_there_is_none(
-    redis: Redis, plane: Plane, tmp_path: Path, document: bytes | None
+@pytest.mark.parametrize(
+    ("document", "why"), [(None, "Redis has none"), (b"{", "the one in Redis cannot be used")]
+)
+async def test_by_the_first_that_there_is_where_there_was_none(
+    redis: Redis,
+    plane: Plane,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    document: bytes | None,
+    why: str,
 ) -> None:
     if document is not None:
         await redis.hset(keys.STATE, mapping={"version": 4, "document": document})
-    with pytest.raises(TurnoutError, match="no last snapshot"):
-        await adopt_first(plane, redis, tmp_path)
+    waiting = asyncio.ensure_future(adopt_first(plane, redis, tmp_path))
+    await eventually(lambda: f"waiting for a state to route by: {why}" in caplog.text)
+    assert not waiting.done()
+    await redis.delete(keys.STATE)
+    assert await states.commit(redis, state(1), 0)
+    assert (await waiting).version == 1
+    assert (plane.snapshot.state, load(tmp_path)) == (state(1), state(1))
+    assert caplog.text.count(f"by: {why}") == 1
+
+
+async def test_a_clock_that_stood_still_in_the_meantime_is_set(plane: Plane) -> None:
+    """Nobody sweeps while a worker waits; connections get their deadlines by the plane's clock."""
+    before = plane.now = plane.now - 3600
+    plane.adopt(state(1))
+    assert plane.now > before + 3000
 
 
 async def test_a_disk_that_takes_nothing_is_in_nobodys_way(

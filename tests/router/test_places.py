@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from router.places import Place
 from router.processes import Child
-from router.supervisor import Place
+from router.voice import Voice
 from tests.router.data.service import until
 
 
@@ -51,7 +52,7 @@ def watched(place: Place) -> bool:
 
 
 def test_what_dies_is_started_again(launcher: Launcher, capsys: pytest.CaptureFixture[str]) -> None:
-    place = Place("the place", launcher)
+    place = Place("the place", launcher, Voice())
     place.start()
     until(lambda: watched(place), "it is ready")
     for number in (2, 3):
@@ -69,7 +70,7 @@ def test_a_start_that_fails_now_is_tried_again(
     launcher: Launcher, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As where there is no memory for another process: the supervisor goes on, and so do the others."""
-    place = Place("the place", launcher)
+    place = Place("the place", launcher, Voice())
     place.start()
     until(lambda: watched(place), "it is ready")
     launcher.failures = 1
@@ -84,10 +85,10 @@ def test_a_start_that_fails_now_is_tried_again(
 def test_a_first_start_that_fails_is_told(launcher: Launcher) -> None:
     launcher.failures = 1
     with pytest.raises(BlockingIOError):
-        Place("the place", launcher).start()
+        Place("the place", launcher, Voice()).start()
 
 
 def test_a_signal_to_nobody_is_nothing(launcher: Launcher) -> None:
-    place = Place("the place", launcher)
+    place = Place("the place", launcher, Voice())
     place.signal(signal.SIGTERM)
     assert not place.running
