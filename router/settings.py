@@ -192,6 +192,50 @@ class Experiment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fallback: str | None = None
 
 
+class Comparison(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a shadow's answer is compared with the one that the client got.
+
+    ``ignore``, ``top``, ``ranking`` and ``redact`` are JSON pointers in which ``*`` stands for every member.
+    Numbers are the same when they differ by at most ``absolute``, or by ``relative`` times the larger one.
+    ``top`` is where the best result stands, ``ranking`` where an ordered list does (``/hits/*/id``).
+    ``redact``: what no example shows. ``max_body``: larger answers are not compared. ``margin``: how much
+    more often than the current model's own noise a candidate may differ and still count as the same, and
+    ``alpha`` how often that verdict may be wrong.
+    """
+
+    ignore: tuple[str, ...] = ()
+    relative: float = 0.0
+    absolute: float = 0.0
+    top: str | None = None
+    ranking: str | None = None
+    redact: tuple[str, ...] = ()
+    max_body: Size = Size(64 * 1024)
+    margin: float = 0.01
+    alpha: float = 0.05
+
+
+class Shadow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A backend that gets copies of requests, and whose answers no client ever sees.
+
+    ``share`` of the units (of the requests, where a route has no experiment) is copied, each request
+    ``multiply`` times, at most ``rate`` copies a second and ``max_in_flight`` at once, both for each worker;
+    bodies above ``max_body`` are not. ``noise``: the share of compared requests that the backend which served
+    the client gets a second time, so that its own noise is known. ``side_effects: allowed`` says that copies
+    do no harm also where a route's requests may not be repeated.
+    """
+
+    backend: str
+    share: float = 1.0
+    noise: float = 0.0
+    max_body: Size = Size(64 * 1024)
+    max_in_flight: int = 32
+    timeout: Duration = Duration(5)
+    multiply: int = 1
+    rate: float | None = None
+    side_effects: Literal["none", "allowed"] = "none"
+    compare: Comparison = Comparison()
+
+
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a client may ask of a worker; each has a safe default."""
 
@@ -219,4 +263,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     experiments: dict[str, Experiment] = {}
     layers: dict[str, Layer] = {}
     holdouts: dict[str, Holdout] = {}
+    shadows: dict[str, Shadow] = {}
     limits: Limits = Limits()
