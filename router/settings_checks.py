@@ -13,6 +13,7 @@ from re import fullmatch
 from typing import Any
 from urllib.parse import urlsplit
 
+from router import shadow_checks
 from router.experiment_policy import policy_of, policy_with_parameters
 from router.problems import ABSENT, InvalidConfiguration, Path, Problem, unknown
 from router.settings import (
@@ -74,6 +75,7 @@ def _settings(names: Names, settings: Settings, raw: Mapping[str, Any], path: Pa
     yield from _named(names.backends, ("backends",), "A-Za-z0-9_.-", 64)
     yield from _named(names.experiments, ("experiments",), "A-Za-z0-9_-", 32)
     yield from _unique(raw.get("routes"), ("routes",), "path", lambda route: route.rstrip("/"))
+    yield from shadow_checks.check(settings, raw)
 
 
 def _backend(names: Names, backend: Backend, raw: Mapping[str, Any], path: Path) -> Iterator[Problem]:
