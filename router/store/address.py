@@ -38,6 +38,7 @@ class Address:
 
     ``path`` is a unix socket's instead. ``options`` are redis-py's own arguments of a connection, with the
     user, the password and the files for TLS; ``sentinel`` those for the Sentinels, where they differ.
+    ``wait_replicas`` is how many replicas must have a script's writes before it is answered.
     """
 
     form: Form
@@ -45,6 +46,7 @@ class Address:
     tls: bool = False
     path: str = ""
     service: str = ""
+    wait_replicas: int = 0
     options: dict[str, Any] = field(default_factory=dict, repr=False)
     sentinel: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -60,7 +62,7 @@ def _flag(text: str) -> bool:
     return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
 
 
-def _database(text: str) -> int:
+def _number(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):
         raise ValueError
     return int(text)
@@ -78,7 +80,8 @@ def _requirement(text: str) -> str:
 
 # How each option is read, and what is said where it cannot be.
 _PLAIN: Final[dict[str, tuple[Callable[[str], Any], str]]] = {
-    "db": (_database, "a database's number"),
+    "db": (_number, "a database's number"),
+    "wait_replicas": (_number, "how many replicas, 0 for none"),
     "username": (str, "a user's name"),
     "password": (str, "a password"),
     "client_name": (str, "a name"),
@@ -120,6 +123,7 @@ def parse(url: str) -> Address:
 
     given = _options(parts.query, form, tls=secure == "rediss")
     sentinel = {name.removeprefix("sentinel_"): given.pop(name) for name in _SENTINELS if name in given}
+    replicas = given.pop("wait_replicas", 0)
     credentials, at, places = netloc.rpartition("@")
     if at:
         user, _, password = credentials.partition(":")
@@ -128,7 +132,7 @@ def parse(url: str) -> Address:
     if scheme == "unix":
         if places or not parts.path:
             raise _refused("the URL has no path of a socket, or a host before it", shape)
-        return Address("single", (), path=unquote(parts.path), options=given)
+        return Address("single", (), path=unquote(parts.path), wait_replicas=replicas, options=given)
 
     if "@" in parts.path:
         raise _refused("the URL has an @ after its host; a password's / is written %2F", shape)
@@ -146,7 +150,15 @@ def parse(url: str) -> Address:
     if form == "single" and len(hosts) > 1:
         others = (FORMS["redis+sentinel"], FORMS["redis+cluster"])
         raise _refused("the URL has several hosts, and says not of what", shape, *others)
-    return Address(form, hosts, secure == "rediss", service=service, options=given, sentinel=sentinel)
+    return Address(
+        form,
+        hosts,
+        secure == "rediss",
+        service=service,
+        wait_replicas=replicas,
+        options=given,
+        sentinel=sentinel,
+    )
 
 
 def _hosts(places: str, usual_port: int, shape: str) -> tuple[tuple[str, int], ...]:

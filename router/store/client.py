@@ -17,7 +17,8 @@ from redis.exceptions import RedisError
 from router.errors import StoreUnavailable
 from router.store.address import Address, parse
 from router.store.cluster import ClusterRedis
-from router.store.sentinel import watched_by
+from router.store.confirmed import ConfirmedRedis
+from router.store.sentinel import primary_of
 
 CONNECT_TIMEOUT: Final = 1.0
 SOCKET_TIMEOUT: Final = 2.0
@@ -35,21 +36,29 @@ def connect(url: str) -> Redis:
     address = parse(url)
     options = _options(address)
     kind: type[Connection] = SSLConnection if address.tls else Connection
+
+    def node(host: str, port: int) -> Redis:
+        pool = BlockingConnectionPool(connection_class=kind, host=host, port=port, **options)
+        return _over(pool, address)
+
     if address.form == "sentinel":
-        return watched_by(address, options)
+        return _over(primary_of(address, options), address)
     if address.form == "cluster":
-        return ClusterRedis(
-            address.hosts,
-            lambda host, port: BlockingConnectionPool(connection_class=kind, host=host, port=port, **options),
-        )
+        return ClusterRedis(address.hosts, node)
     if address.path:
         pool = BlockingConnectionPool(
             connection_class=UnixDomainSocketConnection, path=address.path, **options
         )
-    else:
-        host, port = address.hosts[0]
-        pool = BlockingConnectionPool(connection_class=kind, host=host, port=port, **options)
-    return Redis.from_pool(pool)
+        return _over(pool, address)
+    return node(*address.hosts[0])
+
+
+def _over(pool: BlockingConnectionPool, address: Address) -> Redis:
+    if not address.wait_replicas:
+        return Redis.from_pool(pool)
+    # The replicas' answer must come before the server's own is given up.
+    answers = address.options.get("socket_timeout", SOCKET_TIMEOUT)
+    return ConfirmedRedis(pool, address.wait_replicas, answers / 2)
 
 
 def _options(address: Address) -> dict[str, Any]:

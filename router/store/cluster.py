@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from random import choice
 from typing import Any, Final, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline, PubSub
 from redis.crc import key_slot
 from redis.exceptions import (
@@ -32,10 +32,12 @@ from redis.exceptions import (
 
 T = TypeVar("T")
 Place = tuple[str, int]
-MakePool = Callable[[str, int], BlockingConnectionPool]
+MakeNode = Callable[[str, int], Redis]
 
 # A command is sent to so many nodes at most; where they agree, a second one is the last.
 MOST_REDIRECTIONS: Final = 3
+
+_SCRIPTS: Final = ("EVAL", "EVALSHA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,17 @@ class _Map:
 
 
 class ClusterRedis(Redis):
-    """A client of a Cluster; ``seeds`` are some of its nodes.
+    """A client of a Cluster; ``seeds`` are some of its nodes, and ``make_node`` gives a client of one node.
 
     Its commands are those with a key as their first argument, EVAL and EVALSHA with one at least. Pipelines
     are transactions. What was sent and not answered is not sent again: only what a node refused, because
     another one holds the slot, is sent there.
     """
 
-    def __init__(self, seeds: Sequence[Place], make_pool: MakePool) -> None:
-        super().__init__(connection_pool=make_pool(*seeds[0]))
+    def __init__(self, seeds: Sequence[Place], make_node: MakeNode) -> None:
+        super().__init__(connection_pool=make_node(*seeds[0]).connection_pool)
         self._seeds = tuple(seeds)
-        self._make_pool = make_pool
+        self._make_node = make_node
         self._nodes: dict[Place, Redis] = {}
         self._map = _Map((), current=False)
         self._refreshing = asyncio.Lock()
@@ -100,7 +102,9 @@ class ClusterRedis(Redis):
                 pipe.execute_command(*args, **options)
                 return (await pipe.execute())[1]
 
-        return await self.send(_key_of(args), send, while_moving)
+        # A script's keys can be in both places while its slot moves, so it waits until they are in one.
+        script = args[0] in _SCRIPTS
+        return await self.send(_key_of(args), send, None if script else while_moving)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """A transaction on the node that holds its commands' keys."""
@@ -152,7 +156,7 @@ class ClusterRedis(Redis):
 
     def _node(self, place: Place) -> Redis:
         if place not in self._nodes:
-            self._nodes[place] = Redis.from_pool(self._make_pool(*place))
+            self._nodes[place] = self._make_node(*place)
         return self._nodes[place]
 
     async def _refreshed(self) -> _Map:
@@ -226,7 +230,7 @@ def _ranges(answer: Any, host: str) -> tuple[_Range, ...]:
 
 def _key_of(args: Sequence[Any]) -> bytes:
     """The first key of a command."""
-    place = 3 if args[0] in ("EVAL", "EVALSHA") else 1
+    place = 3 if args[0] in _SCRIPTS else 1
     if len(args) <= place or (place == 3 and int(args[2]) == 0):
         raise DataError(f"{args[0]} has no key, so no node of the Cluster is the one to ask")
     key = args[place]

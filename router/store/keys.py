@@ -57,3 +57,13 @@ def outcomes(experiment: str, epoch: int, variant: str, metric: str, kind: str, 
 def dedupe(experiment: str, identity: bytes) -> bytes:
     """Present while an outcome of this identity (16 bytes) could come again."""
     return b"turnout:{%s}:seen:%s" % (experiment.encode(), identity)
+
+
+def plans(experiment: str) -> str:
+    """Hash: epoch number and start -> the record of the plan that opened it, compressed."""
+    return f"turnout:{{{experiment}}}:plans"
+
+
+def policy(experiment: str) -> str:
+    """Text: what an experiment's policy said last, as JSON; not versioned."""
+    return f"turnout:{{{experiment}}}:policy"

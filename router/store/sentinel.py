@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.sentinel import (
     Sentinel,
     SentinelConnectionPool,
@@ -29,8 +29,8 @@ class _Pool(SentinelConnectionPool, BlockingConnectionPool):
                 await sentinel.aclose()
 
 
-def watched_by(address: Address, options: dict[str, Any]) -> Redis:
-    """A client of the primary; ``options`` are those of a blocking pool of connections to it.
+def primary_of(address: Address, options: dict[str, Any]) -> BlockingConnectionPool:
+    """Connections to the primary; ``options`` are those of a blocking pool of them.
 
     The Sentinels are spoken to over TLS with the same files where the primary is, and with a user and
     password of their own.
@@ -44,4 +44,7 @@ def watched_by(address: Address, options: dict[str, Any]) -> Redis:
         address.hosts, sentinel_kwargs={**shared, "ssl": address.tls, **address.sentinel}
     )
     kind = SentinelManagedSSLConnection if address.tls else SentinelManagedConnection
-    return Redis.from_pool(cast(Any, _Pool)(address.service, manager, connection_class=kind, **options))
+    pool: BlockingConnectionPool = cast(Any, _Pool)(
+        address.service, manager, connection_class=kind, **options
+    )
+    return pool

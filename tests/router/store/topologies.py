@@ -111,8 +111,14 @@ class Watched:
 
     def primary(self) -> Server:
         """The server that the first Sentinel names."""
-        _, port = self.sentinels[0].ask("SENTINEL", "get-master-addr-by-name", SERVICE)
-        return next(each for each in self.servers if each.port == int(port))
+        port = named(self.sentinels[0])
+        return next(each for each in self.servers if each.port == port)
+
+
+def named(sentinel: Server) -> int:
+    """The port of the primary that a Sentinel names."""
+    _, port = sentinel.ask("SENTINEL", "get-master-addr-by-name", SERVICE)
+    return int(port)
 
 
 @contextmanager
