@@ -54,6 +54,16 @@ def outcomes(experiment: str, epoch: int, variant: str, metric: str, kind: str, 
     return f"turnout:{{{experiment}}}:{epoch}:{variant}:{kind}:{metric}:{what}"
 
 
+def decisions(experiment: str) -> str:
+    """List: the newest decisions that were logged with their features, a line each."""
+    return f"turnout:{{{experiment}}}:decisions"
+
+
+def rewards(experiment: str) -> str:
+    """List: the newest rewards of decisions that were logged, a line each."""
+    return f"turnout:{{{experiment}}}:rewards"
+
+
 def dedupe(experiment: str, identity: bytes) -> bytes:
     """Present while an outcome of this identity (16 bytes) could come again."""
     return b"turnout:{%s}:seen:%s" % (experiment.encode(), identity)

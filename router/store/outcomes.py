@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from router.store import keys
 from router.store.client import seam
+from router.store.decisions import reward_line
 from router.store.script import Script
 
 
@@ -19,7 +20,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """A value to count for the epoch, variant and bucket that a decision was made in.
 
     Two outcomes of one experiment with the same ``dedupe`` (16 bytes) are the same outcome: the first counts,
-    and the others do not for ``ttl_seconds``. ``value`` is finite; 0 or 1 where ``kind`` is binary.
+    and the others do not for ``ttl_seconds``. ``value`` is finite; 0 or 1 where ``kind`` is binary. One of a
+    logged ``decision`` goes to the log of rewards as well, of which the newest ``keep_rewards`` are kept.
     """
 
     experiment: str
@@ -31,6 +33,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     kind: Literal["binary", "mean"]
     value: float
     ttl_seconds: int
+    decision: int | None = None
+    keep_rewards: int = 1
 
 
 _script = Script("outcomes")
@@ -73,16 +77,18 @@ async def _all_done(running: Iterable[Awaitable[Any]]) -> list[Any]:
     return results
 
 
-def _call(experiment: str, outcomes: Sequence[Outcome]) -> tuple[list[str | bytes], list[bytes]]:
+def _call(experiment: str, outcomes: Sequence[Outcome]) -> tuple[list[str | bytes], list[bytes | int]]:
     """The script's keys and arguments: see its own head."""
     series: dict[tuple[int, str, str, str], int] = {}
     items = []
     for outcome in outcomes:
         identity = (outcome.epoch, outcome.variant, outcome.metric, outcome.kind)
         index = series.setdefault(identity, len(series))
-        items.append((index, outcome.bucket, outcome.value, outcome.ttl_seconds))
+        line = "" if outcome.decision is None else reward_line(outcome.decision, outcome.value)
+        items.append((index, outcome.bucket, outcome.value, outcome.ttl_seconds, line))
     names: list[str | bytes] = [keys.dedupe(experiment, outcome.dedupe) for outcome in outcomes]
     for epoch, variant, metric, kind in series:
         names.append(keys.outcomes(experiment, epoch, variant, metric, kind, "count"))
         names.append(keys.outcomes(experiment, epoch, variant, metric, kind, "sum"))
-    return names, [_encode(items)]
+    names.append(keys.rewards(experiment))
+    return names, [_encode(items), max(outcome.keep_rewards for outcome in outcomes)]

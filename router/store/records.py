@@ -41,7 +41,8 @@ class Delta(Struct, kw_only=True):
 class Batch(Struct, frozen=True, kw_only=True):
     """The deltas of one experiment that a writer sends as its ``number``-th; numbers go up and may have gaps.
 
-    ``keep_seconds`` is how long the counts by period are of use: the attribution window.
+    ``keep_seconds`` is how long the counts by period are of use: the attribution window. ``decisions`` are
+    lines for the log of them (`router.store.decisions`), of which the newest ``keep_decisions`` are kept.
     """
 
     experiment: str
@@ -49,6 +50,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     number: int
     deltas: list[Delta]
     keep_seconds: int = 366 * 86400
+    decisions: list[str] = []
+    keep_decisions: int = 1
 
 
 _script = Script("record")
@@ -60,7 +63,7 @@ async def record(redis: Redis, batch: Batch) -> bool:
 
     One round trip. After `StoreUnavailable` it is unknown whether it was counted: send the same batch again.
     """
-    names = [keys.writer(batch.experiment, batch.writer)]
+    names = [keys.writer(batch.experiment, batch.writer), keys.decisions(batch.experiment)]
     for delta in batch.deltas:
         for what in (*layout.ARRAYS, *layout.OTHERS):
             names.append(keys.sums(batch.experiment, delta.epoch, delta.variant, what))

@@ -1,13 +1,15 @@
 -- Counts the outcomes of one experiment that were not counted before.
--- KEYS: each outcome's identity; then for each series (an epoch's, variant's and metric's): count, sum.
--- ARGV: the outcomes as JSON: [series from 0, bucket, value, seconds for which its identity is kept].
+-- KEYS: each outcome's identity; then for each series (an epoch's, variant's and metric's): count, sum; then
+--       the log of rewards.
+-- ARGV: the outcomes as JSON: [series from 0, bucket, value, seconds for which its identity is kept, its line
+--       in the log of rewards or nothing], how many of those are kept.
 -- Returns for each outcome 1 when it was counted now, 0 when it was already.
 
 -- One BITFIELD takes many additions; Lua's stack bounds how many.
 local MOST = 4000
 
 local items = cjson.decode(ARGV[1])
-local replies, counts, sums = {}, {}, {}
+local replies, counts, sums, rewards = {}, {}, {}, {}
 
 for place, item in ipairs(items) do
   local series, bucket = item[1], item[2]
@@ -18,6 +20,9 @@ for place, item in ipairs(items) do
     end
     counts[series][bucket] = (counts[series][bucket] or 0) + 1
     sums[series][bucket] = (sums[series][bucket] or 0) + item[3]
+    if item[5] ~= '' then
+      rewards[#rewards + 1] = item[5]
+    end
   else
     replies[place] = 0
   end
@@ -50,5 +55,12 @@ for series, by_bucket in pairs(sums) do
     local sum = #old == 8 and struct.unpack('>d', old) or 0
     redis.call('SETRANGE', key, bucket * 8, struct.pack('>d', sum + value))
   end
+end
+
+if #rewards > 0 then
+  for from = 1, #rewards, MOST do
+    redis.call('RPUSH', KEYS[#KEYS], unpack(rewards, from, math.min(from + MOST - 1, #rewards)))
+  end
+  redis.call('LTRIM', KEYS[#KEYS], -tonumber(ARGV[2]), -1)
 end
 return replies
