@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from policies.statistics.difference.contingency import chi_square
+from policies.statistics.evidence import ROUNDING
 from policies.statistics.means import Mean
 from policies.statistics.result import NotEstimable, Test
+from policies.statistics.strata.clustered import Counts
 
 Floats = NDArray[np.float64]
 
@@ -82,26 +84,31 @@ def outcome_rate_by_bucket(outcomes: Floats, requests: Floats) -> Test | NotEsti
     >>> bool(outcome_rate_by_bucket(np.concatenate([complete, lossy], axis=1), requests).p_value < 0.001)
     True
     """
-    method = "outcome rate by bucket"
     if outcomes.shape != requests.shape or requests.ndim != 3:
         raise ValueError(f"outcomes {outcomes.shape} and requests {requests.shape} must be (E, V, B)")
-    sizes = requests.sum(axis=2)
+    return outcome_rate_of(Counts.of(outcomes), Counts.of(requests))
+
+
+def outcome_rate_of(outcomes: Counts, requests: Counts) -> Test | NotEstimable:
+    """``outcome_rate_by_bucket`` of counts whose totals are known."""
+    method = "outcome rate by bucket"
+    sizes = requests.total
     kept = (sizes > 0).sum(axis=1) > 1
     if not kept.any():
         return NotEstimable(method, "no epoch has two variants with requests")
-    if not kept.all():
-        outcomes, requests, sizes = outcomes[kept], requests[kept], sizes[kept]
-    by_bucket = outcomes.sum(axis=1)
-    rates = by_bucket.sum(axis=1) / sizes.sum(axis=1)
-    of_epoch = by_bucket - rates[:, None] * requests.sum(axis=1)
-    shares = sizes / sizes.sum(axis=1, keepdims=True)
-    expected = np.tensordot(rates, requests, axes=(0, 0))
-    pulls = outcomes.sum(axis=0) - expected - shares.T @ of_epoch
+    # An epoch's pull on U_v is O_v - r N_v, less v's share of the same over all variants: linear in O and N.
+    together = np.where(kept, sizes.sum(axis=1), 1.0)
+    rates = outcomes.total.sum(axis=1) / together * kept
+    shares = (sizes / together[:, None]).T
+    pulls = np.zeros((sizes.shape[1], requests.array.shape[2]))
+    for v, others in enumerate(np.eye(len(pulls))[:, :, None] - shares):
+        pulls += kept * others @ outcomes.array[:, v] - rates * others @ requests.array[:, v]
     score = pulls.sum(axis=1)
     covariance = pulls @ pulls.T
     scale = float(np.abs(covariance).max())
     values, directions = np.linalg.eigh(covariance)
-    known = values > scale * 1e-10
+    rounding = ROUNDING * float(outcomes.total.sum())
+    known = values > max(scale * 1e-10, rounding**2)
     rank = int(np.count_nonzero(known))
     if rank == 0:
         return NotEstimable(method, "zero variance: the rate is the same in every bucket")

@@ -34,7 +34,11 @@ def sequential_srm(
     >>> round(result.log_e_value, 6), round(result.p_value, 6)
     (0.437446, 0.645683)
     """
-    split = Split.of(counts, weights, variances)
+    return sequential_srm_of(Split.of(counts, weights, variances), concentration)
+
+
+def sequential_srm_of(split: Split, concentration: float) -> Test | NotEstimable:
+    """``sequential_srm`` of a split that has been checked."""
     method = "sequential sample ratio"
     if split.counts.size < 2:
         return NotEstimable(method, "fewer than two variants have weight")

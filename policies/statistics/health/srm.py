@@ -72,7 +72,11 @@ def srm(counts: ArrayLike, weights: ArrayLike, variances: ArrayLike | None = Non
     >>> f"{srm([821_588, 815_482], [0.5, 0.5]).p_value:.2g}", srm([1000, 1050, 0], [1, 1, 0]).detail("df")
     ('1.8e-06', 1.0)
     """
-    split = Split.of(counts, weights, variances)
+    return srm_of(Split.of(counts, weights, variances))
+
+
+def srm_of(split: Split) -> Test | NotEstimable:
+    """``srm`` of a split that has been checked."""
     method = "sample ratio (chi-square)"
     total = float(split.counts.sum())
     if split.counts.size < 2:

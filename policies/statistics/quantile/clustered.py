@@ -52,23 +52,7 @@ class Ranked:
     @staticmethod
     def of(method: str, histogram: ArrayLike, q: float) -> Ranked | NotEstimable:
         """The q-quantile of counts (G, K); arguments and errors as for ``clustered_quantile``."""
-        cells = _checked(histogram)
-        share("q", q)
-        sizes = cells.sum(axis=1)
-        groups = int(np.count_nonzero(sizes))
-        if groups < 2:
-            return NotEstimable(method, f"{groups} group(s) of units with requests, 2 are needed")
-        cumulative = np.cumsum(cells.sum(axis=0)).tolist()
-        total = cumulative[-1]
-        cell = bisect_left(cumulative, q * total * (1.0 - 1e-12))
-        effect = 1.0
-        for edge in (cell - 1, cell):
-            below = cumulative[edge] / total if edge >= 0 else 0.0
-            if 0.0 < below < 1.0:
-                residual = cells[:, : edge + 1].sum(axis=1) - below * sizes
-                clustered = groups / (groups - 1) * float(np.square(residual).sum()) / total**2
-                effect = max(effect, clustered / (below * (1.0 - below) / total))
-        return Ranked(cumulative, q, sqrt(effect * q * (1.0 - q) / total), groups)
+        return Accumulated.of(histogram).ranked(method, q)
 
     def cell(self, multiplier: float) -> int | None:
         """The cell at the share q + multiplier * error; None beyond all that was seen."""
@@ -81,6 +65,38 @@ class Ranked:
         """The value of that cell in seconds; 0 and infinity beyond all that was seen."""
         cell = self.cell(multiplier)
         return value(cell) if cell is not None else (0.0 if multiplier < 0.0 else inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulated:
+    """A histogram (G, K) with its groups' ``sizes`` (G,) and cumulative counts, for many quantiles."""
+
+    cells: Floats
+    sizes: Floats
+    cumulative: list[float]
+
+    @staticmethod
+    def of(histogram: ArrayLike) -> Accumulated:
+        """Of counts (G, K); raises ValueError as ``clustered_quantile``."""
+        cells = _checked(histogram)
+        return Accumulated(cells, cells.sum(axis=1), np.cumsum(cells.sum(axis=0)).tolist())
+
+    def ranked(self, method: str, q: float) -> Ranked | NotEstimable:
+        """The q-quantile; arguments and errors as for ``clustered_quantile``."""
+        share("q", q)
+        groups, cumulative = int(np.count_nonzero(self.sizes)), self.cumulative
+        if groups < 2:
+            return NotEstimable(method, f"{groups} group(s) of units with requests, 2 are needed")
+        total = cumulative[-1]
+        cell = bisect_left(cumulative, q * total * (1.0 - 1e-12))
+        effect = 1.0
+        for edge in (cell - 1, cell):
+            below = cumulative[edge] / total if edge >= 0 else 0.0
+            if 0.0 < below < 1.0:
+                residual = self.cells[:, : edge + 1].sum(axis=1) - below * self.sizes
+                clustered = groups / (groups - 1) * float(np.square(residual).sum()) / total**2
+                effect = max(effect, clustered / (below * (1.0 - below) / total))
+        return Ranked(cumulative, q, sqrt(effect * q * (1.0 - q) / total), groups)
 
 
 def clustered_quantile(
@@ -194,22 +210,20 @@ def over_epochs(a: Sequence[ArrayLike], b: Sequence[ArrayLike]) -> tuple[Floats,
         return NotEstimable("quantiles over epochs", "no epoch in which both variants had requests")
     sizes = np.array([[one.sum(), two.sum()] for one, two in pairs])
     weights = sizes.sum(axis=1) / sizes.sum()
-    first, second = (standardised([pair[side] for pair in pairs], sizes[:, side], weights) for side in (0, 1))
+    first, second = (
+        standardised(np.array([pair[side] for pair in pairs]), sizes[:, side], weights) for side in (0, 1)
+    )
     return first, second
 
 
-def standardised(
-    histograms: Sequence[Counts], sizes: Floats, weights: Floats, cells: slice = slice(None)
-) -> Floats:
-    """One variant's histograms (G, K) over epochs, of ``sizes`` > 0 (E,), at the shares ``weights`` (E,).
+def standardised(histograms: Floats, sizes: Floats, weights: Floats) -> Floats:
+    """One variant's histograms (E, G, K) of ``sizes`` > 0 (E,) as one (G, K), at the shares ``weights`` (E,).
 
-    The total is the effective size. Only ``cells`` are looked at: the others must be empty.
+    The total is the effective size.
     """
     factors = weights / sizes / float((weights**2 / sizes).sum())
-    total = np.zeros(histograms[0].shape)
-    for factor, each in zip(factors.tolist(), histograms, strict=True):
-        total[:, cells] += each[:, cells] * factor
-    return total
+    total: Floats = factors @ histograms.reshape(len(factors), -1)
+    return total.reshape(histograms.shape[1:])
 
 
 def _reach(base: Ranked, other: Ranked, multiplier: float) -> float:

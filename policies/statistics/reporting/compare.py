@@ -17,7 +17,7 @@ from policies.statistics.kernel import critical, normalised, oriented, studentis
 from policies.statistics.lift.fieller import fieller_set
 from policies.statistics.means import Mean
 from policies.statistics.planning.design import AlwaysValid
-from policies.statistics.reporting.result import EpochEffect, Interval, Lift
+from policies.statistics.reporting.result import EpochEffects, Interval, Lift
 from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import Measured, Traffic
 from policies.statistics.result import NotEstimable
@@ -136,7 +136,7 @@ class Comparer:
         self._traffic, self._metric, self._settings = traffic, metric, settings
         self._size = metric.panel.total.sum(axis=1)
         self._combined: dict[tuple[int, bytes], tuple[Mean, Floats]] = {}
-        self._within: list[tuple[tuple[EpochEffect, ...], float | None]] | None = None
+        self._within: list[tuple[EpochEffects, float | None]] | None = None
 
     def weights(self, kept: NDArray[np.bool_], variants: Sequence[int] = ()) -> Floats:
         """The epochs' weights (E,): by the traffic of all variants, or by the precision of these (CMH)."""
@@ -192,7 +192,7 @@ class Comparer:
              for v in variants]  # fmt: skip
         if min(n) < settings.minimum_units:
             return NotEstimable(name, f"a variant has fewer than {settings.minimum_units} units")
-        events = float(self._metric.events[list(variants)].sum())
+        events = float(panel.won[:, variants].sum())
         misses = float(panel.total[:, variants].sum()) - events
         if self._metric.spec.kind == "binary" and min(events, misses) < settings.minimum_events:
             return NotEstimable(name, f"fewer than {settings.minimum_events} successes or failures")
@@ -231,13 +231,13 @@ class Comparer:
             )
         return moved
 
-    def by_epoch(self, variant: int) -> tuple[tuple[EpochEffect, ...], float | None]:
+    def by_epoch(self, variant: int) -> tuple[EpochEffects, float | None]:
         """The difference within each epoch that has both, unadjusted, and Cochran's Q p-value over them."""
         if self._within is None:
             self._within = self._by_epoch()
         return self._within[variant - 1]
 
-    def _by_epoch(self) -> list[tuple[tuple[EpochEffect, ...], float | None]]:
+    def _by_epoch(self) -> list[tuple[EpochEffects, float | None]]:
         """All variants in one go, as arrays (V - 1, E)."""
         panel, traffic = self._metric.panel, self._traffic
         numbers = np.array([epoch.number for epoch in traffic.evidence.epochs], np.int64)
@@ -252,14 +252,15 @@ class Comparer:
 
         factors = quantiles(np.where(enough, n, 1.0), np.where(enough, df, 1.0), self._settings)
         widths = np.where(enough, factors, 0.0) * errors
-        columns: list[NDArray[Any]] = [np.broadcast_to(numbers, kept.shape), values, errors]
-        for end in (values - widths, values + widths):
-            columns.append(end.astype(np.object_))
-            columns[-1][~enough] = None
-        rows = [
-            tuple(map(EpochEffect, *(column[v, here].tolist() for column in columns)))
-            for v, here in enumerate(kept)
-        ]
+        lows, highs = values - widths, values + widths
+        rows = []
+        for v, here in enumerate(kept):
+            columns: list[list[Any]] = [
+                column[here].tolist() for column in (numbers, values[v], errors[v], lows[v], highs[v])
+            ]
+            for place in np.flatnonzero(~enough[v][here]).tolist():
+                columns[3][place] = columns[4][place] = None
+            rows.append(EpochEffects(*map(tuple, columns)))
         comparable = np.count_nonzero(enough, axis=1) > 1
         p_values: list[float | None] = [None] * len(rows)
         if comparable.any():

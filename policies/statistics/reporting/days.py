@@ -26,11 +26,9 @@ def days_until_decision(
     """Days until a difference as large as the margin, or else as the present one, is called.
 
     By an always-valid look at level ``alpha``, with a power of 80 %, as the standard error falls from what
-    it is. Args: an effect with its decision; margin, in the metric's unit; per_day, new units of both
-    variants. 0 when decided; ``NotEstimable`` with the reason when it cannot be told.
+    it is. Args: an effect that is not decided; margin, in the metric's unit; per_day, new units of both
+    variants. ``NotEstimable`` with the reason when it cannot be told.
     """
-    if effect.decision != "not enough data":
-        return 0.0
     if isinstance(per_day, NotEstimable):
         return per_day
     if effect.standard_error is None or effect.difference is None:

@@ -10,7 +10,7 @@ from dataclasses import fields
 from math import isfinite
 from typing import Any, Final
 
-from policies.statistics.reporting.result import Report
+from policies.statistics.reporting.result import EpochEffects, Report
 
 VERSION: Final = 1
 
@@ -34,4 +34,12 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
+    if isinstance(value, EpochEffects):
+        return _rows(value)
     return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+
+
+def _rows(effects: EpochEffects) -> list[dict[str, Any]]:
+    """One object an epoch, as ``EpochEffect`` has it."""
+    columns = {field.name: _plain(getattr(effects, field.name)) for field in fields(effects)}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

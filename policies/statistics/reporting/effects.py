@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.metric import MetricSpec
-from policies.statistics.health.outcome_rate import outcome_rate_by_bucket
+from policies.statistics.health.outcome_rate import outcome_rate_of
 from policies.statistics.reporting.best import Chance, probabilities_best
 from policies.statistics.reporting.compare import Comparer, Difference
 from policies.statistics.reporting.judge import Candidate, judged
@@ -82,7 +82,7 @@ class Analysis:
             row = MetricMean(metric.spec.name, count, value, error, probability_best=chance)
             self._means[v].append(row)
         if metric.counted is not None:
-            test = outcome_rate_by_bucket(metric.counted, self._traffic.requests)
+            test = outcome_rate_of(metric.counted, self._traffic.requests)
             self.rates.append((metric.spec.name, test))
 
     def _of_mean(

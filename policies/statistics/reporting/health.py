@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from policies.statistics.health.sequential_srm import sequential_srm, sequential_srm_over_epochs
-from policies.statistics.health.srm import srm, srm_over_epochs
+from policies.statistics.health.sequential_srm import sequential_srm_of, sequential_srm_over_epochs
+from policies.statistics.health.srm import Split, srm_of, srm_over_epochs
 from policies.statistics.multiplicity.adjusted import bonferroni
 from policies.statistics.reporting.result import Check, Status
 from policies.statistics.reporting.settings import AnalysisSettings
@@ -42,9 +42,9 @@ def _sample_ratio(traffic: Traffic, settings: AnalysisSettings) -> Iterator[Chec
             fixed.append(nothing)
             sequential.append(nothing)
             continue
-        fixed.append(srm(counts, weights, noise))
-        concentration = settings.srm_concentration
-        sequential.append(sequential_srm(counts, weights, noise, concentration=concentration))
+        split = Split.of(counts, weights, noise)
+        fixed.append(srm_of(split))
+        sequential.append(sequential_srm_of(split, settings.srm_concentration))
     yield _check(
         "sample_ratio_sequential", sequential_srm_over_epochs(sequential), settings, "alarm", SRM_ALARM,
         tuple(zip(numbers, map(_p_value, sequential), strict=True)),

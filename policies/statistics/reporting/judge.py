@@ -42,19 +42,24 @@ def judged(candidates: Sequence[Candidate], settings: AnalysisSettings) -> list[
 
 
 def _decided(candidate: Candidate, p_value: float, alpha: float, settings: AnalysisSettings) -> Effect:
-    drawn = candidate.draw(alpha)
-    effect = replace(candidate.effect, adjusted=Interval(drawn.low, drawn.high, drawn.level, p_value))
-    decision, reason = decide(candidate.spec, drawn, effect.maturity_slack, candidate.held)
-    needed = None
-    if decision == "not enough data" and candidate.held is None:
-        needed = units_needed(effect, drawn, candidate.spec.margin, alpha, settings)
-    effect = replace(effect, decision=decision, reason=reason, units_needed=needed)
+    spec, effect, drawn = candidate.spec, candidate.effect, candidate.draw(alpha)
+    decision, reason = decide(spec, drawn, effect.maturity_slack, candidate.held)
+    needed: int | None = None
+    days: float | NotEstimable = 0.0
     if candidate.held is not None:
-        return replace(effect, days_left_reason=candidate.held)
-    days = days_until_decision(effect, candidate.spec.margin, candidate.per_day, alpha, settings)
-    if isinstance(days, NotEstimable):
-        return replace(effect, days_left_reason=days.reason)
-    return replace(effect, days_left=days)
+        days = NotEstimable("days left", candidate.held)
+    elif decision == "not enough data":
+        needed = units_needed(effect, drawn, spec.margin, alpha, settings)
+        days = days_until_decision(effect, spec.margin, candidate.per_day, alpha, settings)
+    return replace(
+        effect,
+        adjusted=Interval(drawn.low, drawn.high, drawn.level, p_value),
+        decision=decision,
+        reason=reason,
+        units_needed=needed,
+        days_left=None if isinstance(days, NotEstimable) else days,
+        days_left_reason=days.reason if isinstance(days, NotEstimable) else None,
+    )
 
 
 def decide(

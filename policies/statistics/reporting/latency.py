@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from policies.latency_cells import CELLS
 from policies.statistics.always_valid import asymptotic
 from policies.statistics.kernel import critical, studentised
-from policies.statistics.quantile.clustered import Ranked, ranked_difference, ranked_quantile, standardised
+from policies.statistics.quantile.clustered import (
+    Accumulated,
+    Ranked,
+    ranked_difference,
+    ranked_quantile,
+    standardised,
+)
 from policies.statistics.reporting.compare import quantile
 from policies.statistics.reporting.result import Interval
 from policies.statistics.reporting.settings import AnalysisSettings
@@ -68,23 +74,23 @@ class Latency:
         for e, v, each in traffic.found():
             np.add.reduce(getattr(each, f"{name}_histogram"), axis=0, out=counts[e, v])
         self._size = counts.sum(axis=2, dtype=np.float64)
-        # Latencies of one service fill few of the cells: the rest need not be added up.
+        # Latencies of one service fill few of the cells: the rest need not be looked at.
         filled = np.flatnonzero(counts.any(axis=(0, 1)))
         self._used = slice(int(filled[0]), int(filled[-1]) + 1) if filled.size else slice(0, 0)
-        self._standardised: dict[tuple[int, bytes], Floats] = {}
+        self._accumulated: dict[tuple[int, bytes], Accumulated] = {}
         self._found: dict[tuple[int, bytes, float], Ranked | NotEstimable] = {}
 
     def standardised(self, variant: int, kept: NDArray[np.bool_]) -> Floats:
         """A variant's histogram (G, K) over the kept epochs (E,), in all of which it has requests."""
-        key = (variant, kept.tobytes())
-        if key not in self._standardised:
-            weights = self._size[kept].sum(axis=1) / self._size[kept].sum()
-            epochs = [self._traffic.evidence.epochs[e] for e in np.flatnonzero(kept)]
-            name, attribute = self._traffic.variants[variant], f"{self._name}_histogram"
-            cells = [getattr(epoch.variants[name], attribute) for epoch in epochs]
-            found = standardised(cells, self._size[kept, variant], weights, self._used)
-            self._standardised[key] = found
-        return self._standardised[key]
+        epochs = [self._traffic.evidence.epochs[e] for e in np.flatnonzero(kept)]
+        name, attribute = self._traffic.variants[variant], f"{self._name}_histogram"
+        rows = [getattr(epoch.variants[name], attribute)[:, self._used] for epoch in epochs]
+        stack = np.empty((len(rows), *rows[0].shape))
+        np.concatenate(rows, out=stack.reshape(-1, rows[0].shape[1]))
+        shares = self._size[kept].sum(axis=1) / self._size[kept].sum()
+        whole = np.zeros((len(rows[0]), CELLS))
+        whole[:, self._used] = standardised(stack, self._size[kept, variant], shares)
+        return whole
 
     def of(self, variant: int, q: float, alpha: float) -> Estimate | NotEstimable:
         """A variant's own quantile, in seconds."""
@@ -116,7 +122,9 @@ class Latency:
         return QuantileDifference((a, b), control, treatment, interval, df, n, kept)
 
     def _ranked(self, variant: int, kept: NDArray[np.bool_], q: float) -> Ranked | NotEstimable:
-        key = (variant, kept.tobytes(), q)
-        if key not in self._found:
-            self._found[key] = Ranked.of(self._name, self.standardised(variant, kept), q)
-        return self._found[key]
+        at = (variant, kept.tobytes())
+        if (*at, q) not in self._found:
+            if at not in self._accumulated:
+                self._accumulated[at] = Accumulated.of(self.standardised(variant, kept))
+            self._found[*at, q] = self._accumulated[at].ranked(self._name, q)
+        return self._found[*at, q]

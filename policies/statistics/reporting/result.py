@@ -6,6 +6,7 @@ NaN never appears: what cannot be had is None, with the reason beside it. Infini
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +49,24 @@ class EpochEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class EpochEffects:
+    """One variant's effects in all epochs, by column: there are thousands, mostly never looked at."""
+
+    epoch: tuple[int, ...] = ()
+    difference: tuple[float, ...] = ()
+    standard_error: tuple[float, ...] = ()
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.epoch)
+
+    def __iter__(self) -> Iterator[EpochEffect]:
+        columns = self.epoch, self.difference, self.standard_error, self.low, self.high
+        return map(EpochEffect, *columns)
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """One metric of one variant against the control, over all epochs that have both.
 
@@ -86,7 +105,7 @@ class Effect:
     probability_best_reason: str | None = None
     days_left: float | None = None
     days_left_reason: str | None = None
-    epochs: tuple[EpochEffect, ...] = ()
+    epochs: EpochEffects = EpochEffects()
     epochs_left_out: tuple[int, ...] = ()
 
 

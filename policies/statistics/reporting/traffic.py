@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from policies.metric import MetricSpec
 from policies.statistics.evidence import BucketSums, ExperimentEvidence, VariantEvidence
 from policies.statistics.result import NotEstimable
-from policies.statistics.strata.clustered import Panel
+from policies.statistics.strata.clustered import Counts, Panel
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ class Traffic:
     """Evidence as arrays over (E epochs, V variants): control is variant 0.
 
     ``units``, ``units_variance``, ``immature``, ``weights`` and ``routed`` (requests in all) are (E, V);
-    ``requests`` is (E, V, B); ``cells`` are the evidence itself, E * V of them, None where there is none.
+    ``requests`` are (E, V, B); ``cells`` are the evidence itself, E * V of them, None where there is none.
     """
 
     evidence: ExperimentEvidence
@@ -43,7 +43,7 @@ class Traffic:
     immature: Floats
     weights: Floats
     routed: Floats
-    requests: Floats
+    requests: Counts
     cells: tuple[VariantEvidence | None, ...]
 
     @staticmethod
@@ -54,16 +54,18 @@ class Traffic:
         sizes = {each.requests.size for epoch in evidence.epochs for each in epoch.variants.values()}
         if len(sizes) > 1:
             raise ValueError(f"all evidence must have the same number of buckets, got {sorted(sizes)}")
-        units, variance, immature, weights, routed = (np.zeros(shape) for _ in range(5))
-        requests = np.zeros((*shape, sizes.pop() if sizes else 1))
         cells = tuple(epoch.variants.get(name) for epoch in evidence.epochs for name in variants)
-        traffic = Traffic(evidence, variants, units, variance, immature, weights, routed, requests, cells)
+        rows = [None if each is None else each.requests for each in cells]
+        requests = Counts.of(stacked(rows, np.empty((*shape, sizes.pop() if sizes else 1))))
+        units, variance, immature, weights = (np.zeros(shape) for _ in range(4))
+        traffic = Traffic(
+            evidence, variants, units, variance, immature, weights, requests.total, requests, cells
+        )
         for e, epoch in enumerate(evidence.epochs):
             weights[e] = [epoch.weights.get(name, 0.0) for name in variants]
         for e, v, found in traffic.found():
             units[e, v], variance[e, v] = found.units, found.units_variance
-            immature[e, v], requests[e, v] = found.immature_requests, found.requests
-        requests.sum(axis=2, out=routed)
+            immature[e, v] = found.immature_requests
         return traffic
 
     def found(self) -> Iterator[tuple[int, int, VariantEvidence]]:
@@ -71,17 +73,6 @@ class Traffic:
         for place, each in enumerate(self.cells):
             if each is not None:
                 yield *divmod(place, len(self.variants)), each
-
-    def stacked(self, rows: Sequence[NDArray[Any] | None], out: Floats | None = None) -> Floats:
-        """One array (B,) of each of ``cells`` as (E, V, B) floats, zeros for None.
-
-        Written into ``out``, which must be contiguous, if it is given.
-        """
-        nothing = np.zeros(self.requests.shape[2])
-        out = np.empty(self.requests.shape) if out is None else out
-        if rows:
-            np.concatenate([nothing if row is None else row for row in rows], out=out.reshape(-1))
-        return out
 
     def outcomes(self, name: str) -> list[BucketSums | None]:
         """A metric's sums for each of ``cells``, None where there are none."""
@@ -129,16 +120,15 @@ class Traffic:
 class Measured:
     """A metric with its linearised sums, and those of its covariate if it has one.
 
-    ``events`` (V,) sums the numerators. ``counted`` (E, V, B) are the outcomes counted, None for metrics per
-    request. Operational metrics are known with the request itself: nothing of them is ever immature.
+    ``counted`` are the outcomes counted, None for metrics per request. Operational metrics are known with the
+    request itself: nothing of them is ever immature.
     """
 
     spec: MetricSpec
     family: Literal["declared", "operational"]
     panel: Panel
-    events: Floats
     covariate: Panel | None = None
-    counted: Floats | None = None
+    counted: Counts | None = None
 
 
 def measure(traffic: Traffic, metrics: Sequence[MetricSpec]) -> Iterator[Measured]:
@@ -155,37 +145,44 @@ def measure(traffic: Traffic, metrics: Sequence[MetricSpec]) -> Iterator[Measure
     if clashes:
         raise ValueError(f"metric names must be unique and not operational ones: {', '.join(clashes)}")
     recorded = {*names, *(name for _, _, each in traffic.found() for name in each.outcomes)}
-    spare = np.empty((3, *traffic.requests.shape))
+    spare = np.empty((3, *traffic.requests.array.shape))
     for spec in metrics:
         yield _declared(traffic, spec, recorded, spare)
     for spec, attribute in zip(OPERATIONAL, ("errors", *LATENCIES), strict=True):
         rows = [None if each is None else getattr(each, attribute) for each in traffic.cells]
-        sums = traffic.stacked(rows, spare[1])
-        panel = Panel.of(traffic.requests, sums, spare[2])
-        yield Measured(spec, "operational", panel, sums.sum(axis=(0, 2)))
+        yield Measured(spec, "operational", Panel.of(traffic.requests, stacked(rows, spare[1]), spare[2]))
 
 
 def _declared(traffic: Traffic, spec: MetricSpec, recorded: set[str], spare: Floats) -> Measured:
     found = traffic.outcomes(spec.name)
-    counted = None if spec.per == "request" else _counted(traffic, found, spare[0])
-    sums = _summed(traffic, found, spare[1])
-    denominator = traffic.requests if counted is None else counted
+    counted = None if spec.per == "request" else Counts.of(stacked(_denominators(found), spare[0]))
     covariate = None
     if spec.covariate is not None:
         if spec.covariate not in recorded:
             known = ", ".join(sorted(recorded)) or "none"
             raise ValueError(f"metric {spec.name!r}: no covariate {spec.covariate!r}; recorded are: {known}")
-        explaining = traffic.outcomes(spec.covariate)
-        covariate = Panel.of(_counted(traffic, explaining), _summed(traffic, explaining))
-    panel = Panel.of(denominator, sums, spare[2])
-    return Measured(spec, "declared", panel, sums.sum(axis=(0, 2)), covariate, counted)
+        explaining, fresh = traffic.outcomes(spec.covariate), np.empty((2, *spare.shape[1:]))
+        covariate = Panel.of(
+            Counts.of(stacked(_denominators(explaining), fresh[0])),
+            stacked(_numerators(explaining), spare[1]),
+            fresh[1],
+        )
+    sums = stacked(_numerators(found), spare[1])
+    panel = Panel.of(traffic.requests if counted is None else counted, sums, spare[2])
+    return Measured(spec, "declared", panel, covariate, counted)
 
 
-def _counted(traffic: Traffic, found: Sequence[BucketSums | None], out: Floats | None = None) -> Floats:
-    """How many outcomes were counted, (E, V, B)."""
-    return traffic.stacked([None if each is None else each.denominator for each in found], out)
+def stacked(rows: Sequence[NDArray[Any] | None], out: Floats) -> Floats:
+    """Arrays (B,), one for each of a traffic's ``cells``, written into ``out`` (E, V, B); None is zeros."""
+    nothing = np.zeros(out.shape[2])
+    if rows:
+        np.concatenate([nothing if row is None else row for row in rows], out=out.reshape(-1))
+    return out
 
 
-def _summed(traffic: Traffic, found: Sequence[BucketSums | None], out: Floats | None = None) -> Floats:
-    """The sum of the outcomes, (E, V, B)."""
-    return traffic.stacked([None if each is None else each.numerator for each in found], out)
+def _denominators(found: Sequence[BucketSums | None]) -> list[NDArray[Any] | None]:
+    return [None if each is None else each.denominator for each in found]
+
+
+def _numerators(found: Sequence[BucketSums | None]) -> list[NDArray[Any] | None]:
+    return [None if each is None else each.numerator for each in found]

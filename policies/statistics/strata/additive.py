@@ -292,7 +292,4 @@ def _grounded_inverse(laplacian: Floats) -> Floats:
     return inverse
 
 
-METHODS: Final[dict[str, Callable[..., object]]] = {
-    "additive_means": additive_means,
-    "pooled_variances": pooled_variances,
-}
+METHODS: Final[dict[str, Callable[..., object]]] = {"additive_means": additive_means}

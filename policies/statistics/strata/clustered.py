@@ -24,36 +24,68 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
-    """One metric over E epochs, V variants and B buckets.
+class Counts:
+    """What values are counted over: ``array`` (E, V, B), E epochs by V variants by B buckets.
 
-    ``denominator`` and ``numerator`` are (E, V, B), the rest (E, V): ``total`` denominators, ``mean`` (NaN
-    without data), ``clusters`` that hold any data, ``variance`` of the mean, clustered, and ``cross``, its
+    The rest is (E, V): ``total``, the ``clusters`` that hold anything, and ``factor``, what a residual is
+    multiplied by to be an influence: sqrt(M / (M - 1)) over the total for M clusters, 0 for fewer than two.
+    Metrics per request share one of these.
+    """
+
+    array: Floats
+    total: Floats
+    clusters: NDArray[np.int64]
+    factor: Floats
+
+    @staticmethod
+    def of(array: Floats) -> Counts:
+        """From the counts (E, V, B) themselves."""
+        clusters = (array != 0.0).view(np.int8).sum(axis=2, dtype=np.int32).astype(np.int64)
+        total, known = array.sum(axis=2), clusters > 1
+        factor = (
+            np.sqrt(clusters / np.where(known, clusters - 1.0, 1.0)) * known / np.where(known, total, 1.0)
+        )
+        return Counts(array, total, clusters, factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One metric over E epochs, V variants and B buckets, as residuals about each epoch's own mean.
+
+    ``residual`` (E, V, B) is numerator - mean * denominator; the rest is (E, V): ``won``, the sum of the
+    numerators, ``mean`` (NaN without data), ``variance`` of the mean, clustered, and ``cross``, its
     covariance with variant 0's. A variance that is only rounding is 0.
     """
 
-    denominator: Floats
-    numerator: Floats
-    total: Floats
+    counts: Counts
+    residual: Floats
+    won: Floats
     mean: Floats
-    clusters: NDArray[np.int64]
     variance: Floats
     cross: Floats
 
     @staticmethod
-    def of(denominator: Floats, numerator: Floats, spare: Floats | None = None) -> Panel:
-        """From sums (E, V, B), in few passes; ``spare``, of their shape, is working memory if given."""
-        clusters = (denominator != 0.0).view(np.int8).sum(axis=2, dtype=np.int32).astype(np.int64)
-        total, won = denominator.sum(axis=2), numerator.sum(axis=2)
+    def of(counts: Counts, numerator: Floats, spare: Floats | None = None) -> Panel:
+        """From counts and numerators (E, V, B), in few passes; ``spare``, of their shape, is overwritten."""
+        total, won = counts.total, numerator.sum(axis=2)
         mean = np.divide(won, total, out=np.full(total.shape, np.nan), where=total > 0)
         known = np.nan_to_num(mean)
-        residual = np.multiply(denominator, known[:, :, None], out=spare)
+        residual = np.multiply(counts.array, known[:, :, None], out=spare)
         np.subtract(numerator, residual, out=residual)
-        square = np.einsum("evb,evb->ev", residual, residual)
+        square = np.vecdot(residual, residual)
         square[square <= (ROUNDING * known * total) ** 2] = 0.0
-        factor = _factor(clusters, total)
-        cross = np.einsum("eb,evb->ev", residual[:, 0], residual) * factor * factor[:, :1]
-        return Panel(denominator, numerator, total, mean, clusters, square * factor**2, cross)
+        cross = np.vecdot(residual[:, :1], residual) * counts.factor * counts.factor[:, :1]
+        return Panel(counts, residual, won, mean, square * counts.factor**2, cross)
+
+    @property
+    def total(self) -> Floats:
+        """The denominators' sums (E, V)."""
+        return self.counts.total
+
+    @property
+    def clusters(self) -> NDArray[np.int64]:
+        """How many buckets hold any data, (E, V)."""
+        return self.counts.clusters
 
     def usable(self, control: int, treatment: int) -> NDArray[np.bool_]:
         """The epochs (E,) in which both variants have at least two clusters."""
@@ -65,23 +97,18 @@ class Panel:
         Each epoch adds ``W_e`` times what ``BucketSums.influence`` says of it; epochs of weight 0 are not
         looked at, so that a variant may be missing there.
         """
-        means = np.where(weights > 0.0, self.mean[:, variant], 0.0)
-        pull = weights * _factor(self.clusters[:, variant], self.total[:, variant])
-        denominator = self.denominator[:, variant]
-        rows = np.array([pull * means, np.abs(pull * means), weights > 0.0])
-        expected, scale, found = rows @ denominator
-        influence: Floats = pull @ self.numerator[:, variant] - expected
-        clusters = int(np.count_nonzero(found))
-        square = float(influence @ influence)
-        if square <= ROUNDING**2 * float(scale @ scale):
-            square, influence = 0.0, np.zeros_like(influence)
+        counted, inside = self.counts.array[:, variant], weights > 0.0
+        means = np.where(inside, self.mean[:, variant], 0.0)
+        pull = weights * self.counts.factor[:, variant]
+        influence: Floats = pull @ self.residual[:, variant]
+        clusters = int(np.count_nonzero(inside.astype(np.float64) @ counted))
+        square, sizes = float(influence @ influence), np.abs(pull * means)
+        # The scale of what was subtracted is never above the sum of the totals: mostly that is answer enough.
+        if square <= (ROUNDING * float(sizes @ self.total[:, variant])) ** 2:
+            scale = sizes @ counted
+            if square <= ROUNDING**2 * float(scale @ scale):
+                square, influence = 0.0, np.zeros_like(influence)
         return Mean(float(weights @ means), square, clusters - 1.0, clusters), influence
-
-
-def _factor(clusters: NDArray[np.int64], total: Floats) -> Floats:
-    """What a residual is multiplied by: sqrt(M / (M-1)) over the total; 0 for fewer than two clusters."""
-    known = clusters > 1
-    return np.sqrt(clusters / np.where(known, clusters - 1.0, 1.0)) * known / np.where(known, total, 1.0)
 
 
 def stratified_clustered(
@@ -106,7 +133,7 @@ def stratified_clustered(
         return NotEstimable(method, NONE_USABLE)
     stacked = [np.array([[getattr(each, name) for each in pair] for pair in epochs], np.float64)
                for name in ("denominator", "numerator")]  # fmt: skip
-    panel = Panel.of(*stacked)
+    panel = Panel.of(Counts.of(stacked[0]), stacked[1])
     kept = panel.usable(0, 1)
     if not kept.any():
         return NotEstimable(method, NONE_USABLE)

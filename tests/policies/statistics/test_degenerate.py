@@ -30,6 +30,7 @@ from policies.statistics.multiplicity.adjusted import adjust
 from policies.statistics.multiplicity.e_bh import e_bh
 from policies.statistics.multiplicity.levels import interval_alphas
 from policies.statistics.result import Estimate, NotEstimable
+from policies.statistics.strata.additive import additive_means
 from policies.statistics.strata.clustered import stratified_clustered
 from policies.statistics.strata.inverse_variance import inverse_variance
 from policies.statistics.strata.mantel_haenszel import cochran_mantel_haenszel, mantel_haenszel
@@ -89,6 +90,9 @@ CASES: list[tuple[str, Callable[[], object], str]] = [
     ("inverse_variance", lambda: inverse_variance([], []), "no epoch"),
     ("inverse_variance", lambda: inverse_variance([float("nan")], [1.0]), "no epoch"),
     ("inverse_variance", lambda: inverse_variance([1.0, 2.0], [0.0, 1.0]), "zero variance"),
+    ("additive_means", lambda: additive_means([]), "no two variants"),
+    ("additive_means", lambda: additive_means([[RATE, NONE], [None, RATE]]), "no two variants"),
+    ("additive_means", lambda: additive_means([[RATE, FULL]]), "zero variance of variant 1 in epoch 0"),
     ("mantel_haenszel", lambda: mantel_haenszel([(0, 5, 0, 5)]), "successes and failures"),
     ("mantel_haenszel", lambda: mantel_haenszel([(1, 5, 0, 0)]), "successes and failures"),
     ("mantel_haenszel", lambda: mantel_haenszel([]), "successes and failures"),

@@ -8,7 +8,7 @@ import pytest
 from policies.statistics.difference.means import clustered, difference
 from policies.statistics.evidence import BucketSums
 from policies.statistics.means import Mean
-from policies.statistics.strata.clustered import Panel, stratified_clustered
+from policies.statistics.strata.clustered import Counts, Panel, stratified_clustered
 from policies.statistics.strata.stratified import stratified, stratum_weights
 
 RAMP = [(20_000, 990_000, 230, 10_000), (5000, 500_000, 6000, 500_000)]
@@ -40,8 +40,11 @@ def test_one_epoch_is_the_difference_within_it() -> None:
 def test_the_panel_agrees_with_bucket_sums() -> None:
     rng = np.random.default_rng(2)
     cells = [[rows(rng) for _ in range(3)] for _ in range(4)]
-    panel = Panel.of(*(np.array([[getattr(c, name) for c in row] for row in cells], float)
-                       for name in ("denominator", "numerator")))  # fmt: skip
+    denominator, numerator = (
+        np.array([[getattr(c, name) for c in row] for row in cells], float)
+        for name in ("denominator", "numerator")
+    )
+    panel = Panel.of(Counts.of(denominator), numerator)
     for e, row in enumerate(cells):
         for v, sums in enumerate(row):
             assert panel.mean[e, v] == pytest.approx(sums.mean)
