@@ -31,6 +31,7 @@ from router.voice import Voice
 
 START_SECONDS = 60.0
 WITHOUT_REDIS_SECONDS = 5.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # A worker that is late at so many looks in a row is replaced. At one look every worker may seem late, after a
 # pause of the whole machine.
 _LATE_LOOKS = round(LATE_SECONDS / WATCH_SECONDS)
@@ -104,7 +105,7 @@ class _Supervisor:
     async def run(self) -> int:
         """Start in order, watch, and end in the opposite order."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _SIGNALS:
             loop.add_signal_handler(number, self._signalled)
         try:
             await self._start_all()
@@ -116,6 +117,10 @@ class _Supervisor:
             await self._delay()
         finally:
             await self._end()
+            # What is left to do takes a moment, in which a signal must not kill.
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_IGN)
         return 0
 
     def _signalled(self) -> None:

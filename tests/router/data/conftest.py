@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.router.data.backend import Backend
-from tests.router.data.service import Service, serving
+from tests.router.data.own_redis import OwnRedis
+from tests.router.data.service import SHAPES, Service, Shape, serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +107,18 @@ def brief(main_backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> It
     }
     with serving(config, tmp_path_factory.mktemp("brief")) as service:
         yield service
+
+
+@pytest.fixture(params=SHAPES)
+def shape(request: pytest.FixtureRequest) -> Shape:
+    """Both planes under one supervisor, or each under one of its own."""
+    shape: Shape = request.param
+    return shape
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    """A Redis that is not the service's."""
+    server = OwnRedis(tmp_path)
+    yield server
+    server.stop()

@@ -12,11 +12,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from router.state import decode_state
+from router.store.embedded import EmbeddedRedis
 from tests.router.data.client import Connection, Response
 
 
@@ -27,7 +28,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """Ask until the answer is true, and give it; `AssertionError` after a while."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
@@ -36,26 +37,116 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
     return answer
 
 
-class Service:
-    """A running `turnout serve`."""
+def is_listening(port: int) -> bool:
+    """Whether a connection is accepted."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
-    def __init__(self, config: dict[str, Any], folder: Path, workers: int = 1, *options: str) -> None:
+
+Shape = Literal["serve", "apart"]
+SHAPES: tuple[Shape, ...] = ("serve", "apart")
+
+
+class Command:
+    """A `turnout` command that runs until it is told to end."""
+
+    def __init__(self, log: Path, *arguments: str) -> None:
+        self.log = log
+        command = [sys.executable, "-m", "router.cli", *arguments]
+        with log.open("w") as file:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+
+    @property
+    def said(self) -> str:
+        """Its log up to now."""
+        return self.log.read_text()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has said so; `AssertionError` with its last words where it ended instead."""
+        assert self.process.poll() is None, self.said[-5000:]
+        return re.search(r'^ready: |"event":"ready"', self.said, re.M) is not None
+
+    def until_ready(self) -> Command:
+        """Itself, ready; ended, where it takes too long."""
+        try:
+            until(lambda: self.ready, f"it is ready:\n{self.said}", 90)
+        except AssertionError:
+            self.kill()
+            raise
+        return self
+
+    def children(self, text: str) -> list[int]:
+        """The descendants whose command line has ``text``."""
+        return [pid for pid in descendants(self.process.pid) if text in command_line(pid)]
+
+    def stop(self, seconds: float = 90) -> int:
+        """SIGTERM, and the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"did not stop in {seconds} s:\n{self.said[-5000:]}") from None
+
+    def kill(self) -> None:
+        """kill -9, its descendants included."""
+        if self.process.poll() is not None:
+            return
+        for pid in [*descendants(self.process.pid), self.process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+
+class Service:
+    """A running service: `turnout serve`, or `turnout control` and `turnout proxy` on one Redis."""
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        folder: Path,
+        workers: int,
+        options: Sequence[str],
+        redis_url: str | None = None,
+        *,
+        apart: bool = False,
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.port, self.control_port = free_port(), free_port()
         file = folder / "turnout.yaml"
         file.write_text(json.dumps(config))
         self.log = folder / "serve.log"
-        command = [sys.executable, "-m", "router.cli", "serve", "--config", str(file)]
-        command += ["--port", str(self.port), "--control-port", str(self.control_port)]
-        command += ["--workers", str(workers), "--data-dir", str(self.data), *options]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until(self._is_ready, "the service is ready", 30)
+        redis = () if redis_url is None else ("--redis-url", redis_url)
+        control = ("--config", str(file), "--control-port", str(self.control_port))
+        proxy = ("--port", str(self.port), "--workers", str(workers), "--data-dir", str(self.data), *options)
+        self.commands: list[Command] = []
+        if apart:
+            self.commands.append(
+                Command(
+                    folder / "control.log", "control", *control, *redis, "--data-dir", f"{self.data}-control"
+                )
+            )
+            self.commands.append(Command(self.log, "proxy", *proxy, *redis, "--metrics-port", "0"))
+        else:
+            self.commands.append(Command(self.log, "serve", *control, *proxy, *redis))
+        try:
+            for command in self.commands:
+                command.until_ready()
+        except AssertionError:
+            for command in self.commands:
+                command.kill()
+            raise
 
-    def _is_ready(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()[-5000:]
-        return re.search(r"^ready: data|\"event\":\"ready\"", self.log.read_text(), re.M) is not None
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The supervisor of the workers."""
+        return self.commands[-1].process
 
     def connect(self, timeout: float = 15) -> Connection:
         """A new client connection to the data port."""
@@ -83,34 +174,46 @@ class Service:
 
     def children(self, text: str) -> list[int]:
         """The descendants whose command line has ``text``."""
-        return [pid for pid in descendants(self.process.pid) if text in command_line(pid)]
+        return [pid for command in self.commands for pid in command.children(text)]
 
-    def stop(self, seconds: float = 30) -> int:
-        """SIGTERM, and the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            for pid in [*descendants(self.process.pid), self.process.pid]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self.process.wait()
-            raise AssertionError(f"did not stop in {seconds} s:\n{self.log.read_text()[-5000:]}") from None
+    def family(self) -> list[int]:
+        """All processes below the commands."""
+        return self.children("")
+
+    def stop(self, seconds: float = 90) -> int:
+        """SIGTERM, to the proxy before the control plane, and the first exit code that is not 0, or 0."""
+        return max((command.stop(seconds) for command in reversed(self.commands)), key=abs)
 
 
 @contextlib.contextmanager
-def serving(config: dict[str, Any], folder: Path, workers: int = 1, *options: str) -> Iterator[Service]:
-    """The service, ready; stopped with the block, and nothing of it may be left."""
+def serving(
+    config: dict[str, Any],
+    folder: Path,
+    workers: int = 1,
+    *options: str,
+    shape: Shape = "serve",
+    redis_url: str | None = None,
+) -> Iterator[Service]:
+    """The service, ready; stopped with the block, and nothing of it may be left.
+
+    ``options`` are of `turnout serve`, or of `turnout proxy` where the planes are apart; those have a Redis
+    for as long as the block lasts where no ``redis_url`` is given.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    service = Service(config, folder, workers, *options)
-    family = descendants(service.process.pid)
-    try:
-        yield service
-    finally:
-        family += descendants(service.process.pid)
-        service.stop()
-        until(lambda: not any(map(is_running, family)), "every process of the service has ended")
+    with contextlib.ExitStack() as held:
+        if shape == "apart" and redis_url is None:
+            server = EmbeddedRedis(folder / "redis")
+            held.callback(server.stop)
+            server.start()
+            redis_url = server.url
+        service = Service(config, folder, workers, options, redis_url, apart=shape == "apart")
+        family = service.family()
+        try:
+            yield service
+        finally:
+            family += service.family()
+            service.stop()
+            until(lambda: not any(map(is_running, family)), "every process of the service has ended")
 
 
 def descendants(pid: int) -> list[int]:
