@@ -112,7 +112,9 @@ class ContextualPolicy:
             "patience": self.parameters.patience.total_seconds(),
             "features": [_plain(feature) for feature in self.parameters.features],
             "floor": self.parameters.floor,
+            "exploration": self.parameters.exploration,
             "scale": self.parameters.exploration * deviation,
+            "l2": self.parameters.l2,
             "arms": arms,
         }
         began = float(progress.get("began", now))
