@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,27 @@ def free_port() -> int:
             return port
 
 
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What servers ask for: passwords, and TLS where there are ``certificates``."""
+
+    password: str = ""
+    sentinel_password: str = ""
+    certificates: Path | None = None
+
+    def listen(self, port: int) -> dict[str, str | int]:
+        """The options of a server on this port."""
+        if self.certificates is None:
+            return {"port": port}
+        folder = self.certificates
+        files = {"tls-cert-file": folder / "server.pem", "tls-key-file": folder / "server.key"}
+        named = {name: str(path) for name, path in {**files, "tls-ca-cert-file": folder / "ca.pem"}.items()}
+        return {"port": 0, "tls-port": port, "tls-replication": "yes", "tls-auth-clients": "no", **named}
+
+
+OPEN = Secrets()
+
+
 @dataclass(slots=True)
 class Server:
     """A process on a port of 127.0.0.1; it can be ended, and started again with the same data."""
@@ -40,6 +60,7 @@ class Server:
     folder: Path
     port: int
     password: str = ""
+    certificates: Path | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -53,6 +74,8 @@ class Server:
         client = redis.Redis(
             port=self.port,
             password=self.password or None,
+            ssl=self.certificates is not None,
+            ssl_ca_certs=str(self.certificates and self.certificates / "ca.pem"),
             socket_timeout=10,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
@@ -88,13 +111,16 @@ class Server:
             return False
 
 
-def server(binary: Path, folder: Path, *options: str | int, port: int = 0, password: str = "") -> Server:
+def server(binary: Path, folder: Path, *options: str | int, secrets: Secrets = OPEN) -> Server:
     """A server that keeps nothing on disk; not started yet."""
     folder.mkdir()
-    port = port or free_port()
-    command = [str(binary), "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    secret = ["--requirepass", password, "--masterauth", password] if password else []
-    return Server([str(part) for part in (*command, *secret, *options)], folder, port, password)
+    port = free_port()
+    listen = [str(part) for name, value in secrets.listen(port).items() for part in (f"--{name}", value)]
+    secret = ["--requirepass", secrets.password, "--masterauth", secrets.password] if secrets.password else []
+    command = [str(binary), *listen, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *secret]
+    return Server(
+        [*command, *map(str, options)], folder, port, secrets.password, certificates=secrets.certificates
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +148,7 @@ def named(sentinel: Server) -> int:
 
 
 @contextmanager
-def watched(binary: Path, folder: Path, replicas: int = 1) -> Iterator[Watched]:
+def watched(binary: Path, folder: Path, replicas: int = 1, secrets: Secrets = OPEN) -> Iterator[Watched]:
     """One primary, some replicas, and three Sentinels that know each other."""
     with ExitStack() as running:
 
@@ -139,29 +165,44 @@ def watched(binary: Path, folder: Path, replicas: int = 1) -> Iterator[Watched]:
             "--repl-ping-replica-period",
             1,
         )
-        first = started(server(binary, folder / "server-0", *fast))
+        first = started(server(binary, folder / "server-0", *fast, secrets=secrets))
         servers = [first]
         for number in range(1, replicas + 1):
             copy = ("--replicaof", "127.0.0.1", first.port)
-            servers.append(started(server(binary, folder / f"server-{number}", *fast, *copy)))
+            servers.append(
+                started(server(binary, folder / f"server-{number}", *fast, *copy, secrets=secrets))
+            )
         until(lambda: first.told("INFO", "replication")["connected_slaves"] == str(replicas))
         until(lambda: all(each.ask("ROLE")[3] == b"connected" for each in servers[1:]))
 
-        sentinels = [started(_sentinel(binary, folder / f"sentinel-{n}", first.port)) for n in range(3)]
+        sentinels = [
+            started(_sentinel(binary, folder / f"sentinel-{n}", first.port, secrets)) for n in range(3)
+        ]
         until(lambda: all(_knows(each, replicas) for each in sentinels))
         yield Watched(servers, sentinels)
 
 
-def _sentinel(binary: Path, folder: Path, watches: int) -> Server:
+def _sentinel(binary: Path, folder: Path, watches: int, secrets: Secrets) -> Server:
     folder.mkdir()
     port = free_port()
-    (folder / "sentinel.conf").write_text(
-        f"port {port}\nbind 127.0.0.1\ndir {folder}\n"
-        f"sentinel monitor {SERVICE} 127.0.0.1 {watches} 2\n"
-        f"sentinel down-after-milliseconds {SERVICE} 500\n"
-        f"sentinel failover-timeout {SERVICE} 2000\n"
+    lines = [f"{name} {value}" for name, value in secrets.listen(port).items()]
+    lines += ["bind 127.0.0.1", f"dir {folder}", f"sentinel monitor {SERVICE} 127.0.0.1 {watches} 2"]
+    lines += [f"sentinel down-after-milliseconds {SERVICE} 500", f"sentinel failover-timeout {SERVICE} 2000"]
+    if secrets.password:
+        lines.append(f"sentinel auth-pass {SERVICE} {secrets.password}")
+    if secrets.sentinel_password:
+        lines += [
+            f"requirepass {secrets.sentinel_password}",
+            f"sentinel sentinel-pass {secrets.sentinel_password}",
+        ]
+    (folder / "sentinel.conf").write_text("\n".join([*lines, ""]))
+    return Server(
+        [str(binary), str(folder / "sentinel.conf"), "--sentinel"],
+        folder,
+        port,
+        secrets.sentinel_password,
+        certificates=secrets.certificates,
     )
-    return Server([str(binary), str(folder / "sentinel.conf"), "--sentinel"], folder, port)
 
 
 def _knows(sentinel: Server, replicas: int) -> bool:
@@ -210,15 +251,18 @@ def identity(server: Server) -> str:
 
 
 @contextmanager
-def clustered(binary: Path, folder: Path, *options: str | int, password: str = "") -> Iterator[Cluster]:
-    """Three nodes that agree on who holds which slots."""
+def clustered(
+    binary: Path, folder: Path, announced: Sequence[int] = (), secrets: Secrets = OPEN
+) -> Iterator[Cluster]:
+    """Three nodes that agree on who holds which slots; clients are told the ``announced`` ports, if any."""
     folder.mkdir(exist_ok=True)
     with ExitStack() as running:
         servers = []
         for number in range(3):
             enabled = ("--cluster-enabled", "yes", "--cluster-node-timeout", 1000)
             place = folder / f"node-{number}"
-            servers.append(server(binary, place, *enabled, *options, password=password))
+            told = ("--cluster-announce-port", announced[number]) if announced else ()
+            servers.append(server(binary, place, *enabled, *told, secrets=secrets))
             running.callback(servers[-1].kill)
             servers[-1].start()
         assign(servers)
@@ -243,8 +287,3 @@ def _agrees(server: Server, nodes: int) -> bool:
 def hosts(servers: list[Server]) -> str:
     """Servers as a URL names them."""
     return ",".join(f"127.0.0.1:{each.port}" for each in servers)
-
-
-def stop(server: Server) -> None:
-    """Hold a server where it is: it answers nothing, and loses nothing."""
-    server.signal(signal.SIGSTOP)
