@@ -1,8 +1,8 @@
 """Which PrometheusRule holds the rules of deploy/prometheus/rules?
 
-``python deploy/kubernetes/prometheus_rule.py`` writes base/prometheus-rule.yaml from them; with ``--check`` it
-writes nothing, and exits 1 where the two differ. The rules are kept once, as Prometheus reads them, and tested
-there; the operator's kind is the same groups under another head.
+``python deploy/kubernetes/prometheus_rule.py`` writes base/prometheus-rule.yaml from them; with ``--check``
+it writes nothing, and exits 1 where the two differ. The rules are kept once, as Prometheus reads them, and
+tested there; the operator's kind is the same groups under another head.
 """
 
 from __future__ import annotations
