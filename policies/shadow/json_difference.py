@@ -1,0 +1,105 @@
+"""Where do two JSON documents differ, apart from what does not matter?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isclose, isnan
+from typing import Any, Final
+
+from policies.shadow.pointers import Paths, written
+
+
+class Missing:
+    """The type of `MISSING`."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+"""What one document has and the other has not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """Numbers are the same when they differ by at most ``absolute``, or ``relative`` times the larger one."""
+
+    relative: float = 0.0
+    absolute: float = 0.0
+
+    def same(self, left: float, right: float) -> bool:
+        """Whether two numbers count as equal; NaN is equal to itself, as its text is."""
+        if left == right:
+            return True
+        try:
+            close = isclose(left, right, rel_tol=self.relative, abs_tol=self.absolute)
+        except OverflowError:  # an integer that no float holds
+            return False
+        return close or (isnan(left) and isnan(right))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place, and what stands there in each document (`MISSING`: nothing)."""
+
+    pointer: str
+    left: Any
+    right: Any
+
+
+# A path is kept as (the path to the parent, the last token), and written only where there is a difference.
+_Path = tuple[Any, str] | None
+_EXACT: Final = Tolerance()
+
+
+def differences(
+    left: Any, right: Any, ignored: Paths | None = None, tolerance: Tolerance = _EXACT, most: int = 1
+) -> list[Difference]:
+    """The first ``most`` places where two documents differ; empty when they are the same.
+
+    Objects are compared by member, lists by position; a number is never equal to true or false. Of the
+    documents' depth there is no limit. Swapping the documents swaps the sides and finds as many.
+
+    >>> differences({"a": 1, "b": [1, 2.01]}, {"b": [1.0, 2.0]}, tolerance=Tolerance(relative=0.01))
+    [Difference(pointer='/a', left=1, right=MISSING)]
+    """
+    found: list[Difference] = []
+    start = () if ignored is None else (ignored,)
+    stack: list[tuple[Any, Any, tuple[Paths, ...], _Path]] = [(left, right, start, None)]
+    while stack:
+        one, other, rules, path = stack.pop()
+        if rules and any(rule.whole for rule in rules):
+            continue
+        if isinstance(one, dict) and isinstance(other, dict):
+            names = [*one, *(name for name in other if name not in one)]
+            for name in reversed(names):
+                inner = tuple(each for rule in rules for each in rule.below(name)) if rules else ()
+                stack.append((one.get(name, MISSING), other.get(name, MISSING), inner, (path, name)))
+        elif isinstance(one, list) and isinstance(other, list):
+            for index in reversed(range(max(len(one), len(other)))):
+                token = str(index)
+                inner = tuple(each for rule in rules for each in rule.below(token)) if rules else ()
+                first = one[index] if index < len(one) else MISSING
+                second = other[index] if index < len(other) else MISSING
+                stack.append((first, second, inner, (path, token)))
+        elif not _same(one, other, tolerance):
+            found.append(Difference(_written(path), one, other))
+            if len(found) >= most:
+                break
+    return found
+
+
+def _same(one: Any, other: Any, tolerance: Tolerance) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        if isinstance(one, bool) or isinstance(other, bool):
+            return one is other
+        return tolerance.same(one, other)
+    return type(one) is type(other) and bool(one == other)
+
+
+def _written(path: _Path) -> str:
+    steps: list[str] = []
+    while path is not None:
+        path, token = path
+        steps.append(token)
+    return written(reversed(steps))
