@@ -1,4 +1,4 @@
-"""Which variant does a unit get, and into which bucket does it fall?
+"""Which variant does a unit get, does it take part, and into which bucket does it fall?
 
 Weighted rendezvous hashing (Schindelhauer & Schomaker 2005): each variant draws, from a hash of its name and
 the unit, an exponential variable with rate proportional to its weight, and the smallest wins. The shares are
@@ -10,6 +10,7 @@ from __future__ import annotations
 from hashlib import sha256
 from math import inf, log
 from struct import Struct
+from typing import Literal
 
 from policies.plan import Decision, Plan
 
@@ -21,6 +22,7 @@ POSITIONS = 1 << 20
 POSITION_SHIFT = 64 - 20
 
 _TWO_TO_MINUS_64 = 2.0**-64
+_TWO_TO_MINUS_53 = 2.0**-53
 _first_64_bits = Struct(">Q").unpack_from
 
 
@@ -65,3 +67,27 @@ def place(bucket_prefix: bytes, unit: bytes) -> int:
 def bucket_prefix(salt: str) -> bytes:
     """The prefix that `place` expects."""
     return f"{salt}..".encode()
+
+
+Purpose = Literal["layer", "holdout", "share"]
+
+
+def draw_prefix(salt: str, purpose: Purpose) -> bytes:
+    """The prefix that `draw` expects: ``salt..purpose.``.
+
+    No experiment's scores or buckets begin so, whatever its salt: a layer and an experiment may have the
+    same name, and their draws are independent all the same.
+    """
+    return f"{salt}..{purpose}.".encode()
+
+
+def draw(prefix: bytes, unit: bytes) -> float:
+    """Where a unit falls in [0, 1): the high 53 bits of a hash, which a double holds exactly.
+
+    Who takes part is told by comparing this with bounds, so that widening them never moves a unit out.
+
+    >>> round(draw(draw_prefix("checkout", "layer"), b"user-1"), 6)
+    0.71142
+    """
+    first: int = _first_64_bits(sha256(prefix + unit).digest())[0]
+    return (first >> 11) * _TWO_TO_MINUS_53

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import policies
-from policies.assignment import BUCKETS, POSITIONS, assign, bucket_prefix, place, score
+from policies.assignment import BUCKETS, POSITIONS, assign, bucket_prefix, draw, draw_prefix, place, score
 from policies.plan import Plan
 
 FILE = Path(policies.__file__).with_name("assignment_vectors.json")
@@ -31,6 +31,11 @@ DESCRIPTION = [
     "A variant of weight 0 has no score (null) and never gets a unit.",
     "p = the first 8 bytes of SHA-256(salt + '..' + unit), big-endian: bucket = p mod 1024, position = p "
     "shifted right by 44 bits. Neither depends on the variants or their weights.",
+    "Who takes part: q = the first 8 bytes of SHA-256(salt + '..' + purpose + '.' + unit), big-endian, "
+    "shifted right by 11 bits, over 2^53, which is exact in a double. Purposes are layer and holdout, each "
+    "with the layer's or holdout's salt (its name, unless it has one), and share, with the experiment's.",
+    "A unit is in a layer's part [from, to) if from <= q < to, in a holdout or in a share of size s if q "
+    "< s.",
     "Scores may differ in the last digits between libraries; compare them to a relative error of 1e-12.",
 ]
 
@@ -71,6 +76,11 @@ def reference(salt: str, weights: dict[str, float], unit: str) -> dict[str, Any]
             scores[name] = float(Decimal(u).ln() / Decimal(weight))
     best = max(value for value in scores.values() if value is not None)
     variant = sorted(name for name, value in scores.items() if value == best)[0]
+    draws = {
+        purpose: (int(hashlib.sha256(f"{salt}..{purpose}.{unit}".encode()).hexdigest()[:16], 16) >> 11)
+        / 2**53
+        for purpose in ("layer", "holdout", "share")
+    }
     place_digest = hashlib.sha256(f"{salt}..{unit}".encode()).hexdigest()
     return {
         "salt": salt,
@@ -79,6 +89,7 @@ def reference(salt: str, weights: dict[str, float], unit: str) -> dict[str, Any]
         "variant": variant,
         "bucket": int(place_digest[13:16], 16) % 1024,
         "position": int(place_digest[:5], 16),
+        "draws": draws,
         "scores": scores,
     }
 
@@ -121,6 +132,7 @@ def test_the_code_agrees_with_the_vectors(case: dict[str, Any]) -> None:
     assert assign(plan, unit).variant == case["variant"]
     assert placed % BUCKETS == case["bucket"]
     assert placed >> 44 == case["position"] < POSITIONS
+    assert {each: draw(draw_prefix(case["salt"], each), unit) for each in case["draws"]} == case["draws"]
     computed = {arm.decision.variant: score(arm.prefix, arm.weight, unit) for arm in plan.arms}
     expected = {name: value for name, value in case["scores"].items() if value is not None}
     assert computed == pytest.approx(expected, rel=1e-12, abs=0)
