@@ -132,7 +132,7 @@ def _holder(target: Target) -> str:
 
 
 def _forbidden(detail: str) -> str:
-    if "; allowed: " not in detail or " is a " not in detail:
+    if "; allowed: " not in detail or " has the role " not in detail:
         return detail
     roles = detail.rpartition("; allowed: ")[2]
     role = roles.split(" or ")[0]

@@ -90,7 +90,7 @@ def require(caller: Caller, role: Role) -> None:
     """`Forbidden` for a caller whose role is below the one that is needed."""
     if ROLES.index(caller.role) < ROLES.index(role):
         raise Forbidden(
-            f"{caller.name} is a {caller.role}; allowed: {role}{' or admin' * (role == 'operator')}"
+            f"{caller.name} has the role {caller.role}; allowed: {role}{' or admin' * (role == 'operator')}"
         )
 
 

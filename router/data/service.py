@@ -82,13 +82,22 @@ def make_service(
         counts = {status: tally[status] for status in ("accepted", "duplicate", "refused")}
         return _json(202, {**counts, "results": results})
 
+    routes = [
+        Route("/_turnout/health", health, methods=["GET"]),
+        Route("/_turnout/outcomes", outcomes, methods=["POST"]),
+        *more,
+    ]
+
+    async def framework_error(request: Request, error: Exception) -> Response:
+        """An unknown path or a wrong method, as Starlette finds them."""
+        if not isinstance(error, HTTPException):
+            raise error
+        reason = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "bad-request")
+        detail = f"{request.method} {request.url.path} is none of {', '.join(map(_named, routes))}"
+        return _problem(error.status_code, reason, detail, dict(error.headers or {}))
+
     return Starlette(
-        routes=[
-            Route("/_turnout/health", health, methods=["GET"]),
-            Route("/_turnout/outcomes", outcomes, methods=["POST"]),
-            *more,
-        ],
-        exception_handlers={TurnoutError: _own_error, HTTPException: _framework_error},
+        routes=routes, exception_handlers={TurnoutError: _own_error, HTTPException: framework_error}
     )
 
 
@@ -144,13 +153,10 @@ async def _own_error(request: Request, error: Exception) -> Response:
     return _problem(status, reason, str(error), extra)
 
 
-async def _framework_error(request: Request, error: Exception) -> Response:
-    """An unknown path or a wrong method, as Starlette finds them."""
-    if not isinstance(error, HTTPException):
-        raise error
-    reason = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "bad-request")
-    detail = f"{request.method} {request.url.path} is none of GET /_turnout/health, POST /_turnout/outcomes"
-    return _problem(error.status_code, reason, detail, dict(error.headers or {}))
+def _named(route: Route) -> str:
+    """A route as a client writes it."""
+    methods = sorted((route.methods or set()) - {"HEAD"})
+    return f"{' or '.join(methods)} {route.path}"
 
 
 def _problem(status: int, reason: str, detail: str, extra: dict[str, str]) -> Response:

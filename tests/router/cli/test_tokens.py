@@ -56,7 +56,7 @@ def test_roles(guarded: Served, turnout: Turnout, admin: str, config: Path) -> N
     assert turnout("validate", str(config), environment=viewer).status == 0
     ran = turnout("pause", "ranker", environment=viewer)
     assert (ran.status, ran.out) == (1, "")
-    assert "my-viewer is a viewer; allowed: operator or admin" in ran.error
+    assert "my-viewer has the role viewer; allowed: operator or admin" in ran.error
     assert "an admin makes a token that may: turnout token create --name NAME --role operator" in ran.error
 
     assert turnout("pause", "ranker", "--why", "mine", environment=operator).status == 0
@@ -64,7 +64,7 @@ def test_roles(guarded: Served, turnout: Turnout, admin: str, config: Path) -> N
     for refused in (["list"], ["create", "--name", "x", "--role", "viewer"], ["revoke", "root"]):
         ran = turnout("token", *refused, environment=operator)
         assert (ran.status, ran.out) == (1, "")
-        assert "my-operator is a operator; allowed: admin" in ran.error
+        assert "my-operator has the role operator; allowed: admin" in ran.error
         assert "--role admin" in ran.error
 
 
