@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from policies.metric import MetricSpec
 from policies.statistics.evidence import ExperimentEvidence
+from policies.statistics.reporting.best import normal_prior
 from policies.statistics.reporting.document import to_json
 from policies.statistics.reporting.effects import Analysis
 from policies.statistics.reporting.health import SRM_ALARM, checks, rate_checks, worst
-from policies.statistics.reporting.result import Check, Effect, Report, VariantReport
+from policies.statistics.reporting.result import Check, Effect, Report, StatedPrior, VariantReport
 from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import Traffic, measure
 
@@ -49,6 +50,9 @@ def report(
         control=evidence.control,
         computed_at=now,
         settings=settings,
+        priors=tuple(
+            StatedPrior(spec.name, *normal_prior(spec)) for spec in metrics if spec.prior is not None
+        ),
         health=worst(found),
         checks=found,
         immature_share=float(traffic.immature.sum()) / requests if requests else 0.0,

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 
+from policies.metric import BetaPrior, MetricSpec
 from policies.statistics.bayes.thompson import thompson_weights
 from policies.statistics.reporting.compare import Comparer
+from policies.statistics.reporting.contrasts import contrasts
 from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import Measured, Traffic
 from policies.statistics.result import NotEstimable
+from policies.statistics.strata.additive import quasi_variances
 
 Chance = float | NotEstimable
+
+
+def normal_prior(spec: MetricSpec) -> tuple[float, float]:
+    """The metric's prior as the mean and the standard deviation of a normal; a flat one where it has none.
+
+    A Beta(a, b) has the mean a / (a + b) and the variance a b / ((a + b)**2 (a + b + 1)).
+
+    >>> normal_prior(MetricSpec("clicks", "binary", prior=BetaPrior(1.0, 1.0)))
+    (0.5, 0.28867513459481287)
+    """
+    prior = spec.prior
+    if prior is None:
+        return 0.0, inf
+    if isinstance(prior, BetaPrior):
+        total = prior.alpha + prior.beta
+        return prior.alpha / total, sqrt(prior.alpha * prior.beta / (total + 1.0)) / total
+    return prior.mean, prior.deviation
 
 
 def probabilities_best(
@@ -20,10 +40,15 @@ def probabilities_best(
 ) -> list[Chance]:
     """The probability to be the best of each of V variants, control first; they sum to 1.
 
-    Of Normal posteriors under flat priors, taken as independent, from each variant's mean over the epochs
-    that all of them have, stratified by epoch and clustered by unit. A variant that never had traffic is not
-    compared. ``NotEstimable`` with the reason when the evidence is too thin or not mature, for operational
-    metrics, and when ``held`` says why no effect can be trusted.
+    Of Normal posteriors of the variants' contrasts: an additive model of variants and epochs, so that a
+    variant counts that shared its epochs with some of the others only; clustered by unit over all epochs;
+    under the metric's prior, if it has one, else a flat one. The quadrature takes the posteriors as
+    independent, with quasi-variances that give every difference its own variance (Firth & de Menezes 2004),
+    exactly for two and three variants.
+
+    A variant that never had traffic, or shares no epoch with the others, is not compared. ``NotEstimable``
+    with the reason when the evidence is too thin or not mature, for operational metrics, and when ``held``
+    says why no effect can be trusted.
     """
     name, count = metric.spec.name, len(traffic.variants)
     compared = np.flatnonzero(traffic.routed.sum(axis=0)).tolist()
@@ -34,17 +59,20 @@ def probabilities_best(
         reason = "fewer than two variants have traffic"
     if reason is not None:
         return [NotEstimable(name, reason)] * count
-    found = comparer.together(compared)
+    found = contrasts(metric, comparer, compared)
     if isinstance(found, NotEstimable):
         return [found] * count
-    late = traffic.too_immature(compared, found.kept, settings.max_immature_share)
+    late = traffic.too_immature(found.variants, found.kept, settings.max_immature_share)
     if late is not None:
         return [NotEstimable(name, late)] * count
-    errors = [sqrt(mean.variance) for mean in found.means]
-    if min(errors) == 0.0:
-        return [NotEstimable(name, "zero variance")] * count
+
+    deviation = normal_prior(metric.spec)[1]
+    found = found if deviation == inf else found.shrunk(deviation)
+    errors = np.sqrt(quasi_variances(found.between())[0]).tolist()
     chances: list[Chance] = [NotEstimable(name, "no traffic yet")] * count
-    means = [mean.value for mean in found.means]
-    for v, chance in zip(compared, thompson_weights(means, errors, sign=metric.spec.sign), strict=True):
+    for v in compared:
+        chances[v] = NotEstimable(name, "shares no epoch with the other variants")
+    weights = thompson_weights(found.values.tolist(), errors, sign=metric.spec.sign)
+    for v, chance in zip(found.variants, weights, strict=True):
         chances[v] = chance
     return chances

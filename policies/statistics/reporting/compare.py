@@ -116,10 +116,10 @@ def _tuning(n_star: float, tuned: float, alpha: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
-    """Some variants' means over the same epochs, with their influence by bucket, (B,) each.
+class Pair:
+    """Two variants' means over the same epochs, with their influence by bucket, (B,) each.
 
-    ``means`` and ``pulls`` are after adjustment, ``plain`` before; ``n`` is the units of all of them.
+    ``means`` and ``pulls`` are after adjustment, ``plain`` before; ``n`` is the units of both.
     """
 
     means: Sequence[Mean]
@@ -164,7 +164,7 @@ class Comparer:
 
     def difference(self, variant: int) -> Difference | NotEstimable:
         """Variant against control; ``NotEstimable`` with the reason when the evidence is too thin."""
-        found = self.together((0, variant))
+        found = self._pair((0, variant))
         if isinstance(found, NotEstimable):
             return found
         (a, b), (pull_a, pull_b) = found.means, found.pulls
@@ -179,23 +179,35 @@ class Comparer:
         df = welch_df(a.variance, a.df, b.variance, b.df)
         return Difference(a, b, covariance, df, found.n, found.kept, reduction)
 
-    def together(self, variants: Sequence[int]) -> Together | NotEstimable:
-        """The means of two or more variants over the epochs that all of them have, adjusted alike."""
-        panel, settings, name = self._metric.panel, self._settings, self._metric.spec.name
-        kept = np.all(panel.clusters[:, variants] > 1, axis=1)
-        if not kept.any():
-            return NotEstimable(
-                name, NONE_USABLE if len(variants) == 2 else "no epoch has traffic in all variants"
-            )
-        weights = self.weights(kept, variants)
-        n = [min(float(self._traffic.units[kept, v].sum()), float(panel.total[kept, v].sum()))
-             for v in variants]  # fmt: skip
-        if min(n) < settings.minimum_units:
-            return NotEstimable(name, f"a variant has fewer than {settings.minimum_units} units")
+    def thin(self, variants: Sequence[int], kept: NDArray[np.bool_]) -> str | None:
+        """Why these variants' means over the kept epochs are not to be compared: too few units or events."""
+        panel, settings = self._metric.panel, self._settings
+        if min(self._units(variants, kept)) < settings.minimum_units:
+            return f"a variant has fewer than {settings.minimum_units} units"
         events = float(panel.won[:, variants].sum())
         misses = float(panel.total[:, variants].sum()) - events
         if self._metric.spec.kind == "binary" and min(events, misses) < settings.minimum_events:
-            return NotEstimable(name, f"fewer than {settings.minimum_events} successes or failures")
+            return f"fewer than {settings.minimum_events} successes or failures"
+        return None
+
+    def _units(self, variants: Sequence[int], kept: NDArray[np.bool_]) -> list[float]:
+        """The units behind each variant's mean over the kept epochs: no more than it has outcomes."""
+        units, total = (
+            each[kept][:, variants].sum(axis=0) for each in (self._traffic.units, self._metric.panel.total)
+        )
+        found: list[float] = np.minimum(units, total).tolist()
+        return found
+
+    def _pair(self, variants: Sequence[int]) -> Pair | NotEstimable:
+        """The means of two variants over the epochs that both have, adjusted alike."""
+        panel, name = self._metric.panel, self._metric.spec.name
+        kept = np.all(panel.clusters[:, variants] > 1, axis=1)
+        if not kept.any():
+            return NotEstimable(name, NONE_USABLE)
+        thin = self.thin(variants, kept)
+        if thin is not None:
+            return NotEstimable(name, thin)
+        weights = self.weights(kept, variants)
         found = [self.combine(panel, v, weights) for v in variants]
         plain = [pull for _, pull in found]
         if self._metric.covariate is not None:
@@ -203,7 +215,8 @@ class Comparer:
             if isinstance(adjusted, NotEstimable):
                 return adjusted
             found = adjusted
-        return Together([mean for mean, _ in found], [pull for _, pull in found], plain, sum(n), kept)
+        n = sum(self._units(variants, kept))
+        return Pair([mean for mean, _ in found], [pull for _, pull in found], plain, n, kept)
 
     def _adjusted(
         self,

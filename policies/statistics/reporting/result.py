@@ -151,13 +151,23 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedPrior:
+    """What a declared metric's posteriors assume of a variant's mean beforehand, as a normal distribution."""
+
+    metric: str
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """Everything, health first. ``computed_at`` in unix seconds."""
+    """Everything, health first. ``computed_at`` in unix seconds; metrics without a prior have a flat one."""
 
     experiment: str
     control: str
     computed_at: float
     settings: AnalysisSettings
+    priors: tuple[StatedPrior, ...]
     health: Status
     checks: tuple[Check, ...]
     immature_share: float

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import policies.statistics
-from policies.metric import MetricSpec
+from policies.metric import BetaPrior, MetricSpec
 from policies.statistics.evidence import ExperimentEvidence
 from policies.statistics.report import to_json
 
@@ -23,7 +23,10 @@ _schema = runpy.run_path(str(Path(__file__).parents[1] / "schema.py"))
 
 def documents(world: Callable, judged: Callable) -> list[dict]:
     rich = world(users=3000, late={"a": 0.1}).run([{"a": 1.0, "b": 1.0}, {"a": 1.0, "b": 1.0, "c": 0.5}])
-    specs = (replace(WON, margin=0.02, guardrail=True), replace(VALUE, covariate="before"))
+    specs = (
+        replace(WON, margin=0.02, guardrail=True, prior=BetaPrior(2.0, 5.0)),
+        replace(VALUE, covariate="before"),
+    )
     return [
         to_json(judged(rich, *specs)),
         to_json(judged(world(users=3).run([EVEN]))),
