@@ -17,8 +17,7 @@ from router.settings import Backend
 from router.worker_totals import PoolCounts
 
 if TYPE_CHECKING:
-    from router.data.exchange import Exchange
-    from router.data.request import Request
+    from router.data.carried import Carried
     from router.data.upstream import BackendConnection
 
 FAILURES_BEFORE_SET_ASIDE = 5
@@ -64,7 +63,7 @@ class Pool:
         self.retired = False
         self._only = self.addresses[0] if len(self.addresses) == 1 else None
         self._clock = clock
-        self._waiting: deque[Exchange] = deque()
+        self._waiting: deque[Carried] = deque()
         self._connecting: set[asyncio.Task[None]] = set()
 
     @property
@@ -72,7 +71,7 @@ class Pool:
         """Requests that wait for a connection."""
         return len(self._waiting)
 
-    def acquire(self, exchange: Exchange, *, fresh: bool = False, avoid: Address | None = None) -> None:
+    def acquire(self, exchange: Carried, *, fresh: bool = False, avoid: Address | None = None) -> None:
         """Give ``exchange`` a connection, now or later, or refuse it; it is told by its own methods."""
         address = self._only or self._choose(avoid)
         if not fresh:
@@ -97,7 +96,7 @@ class Pool:
             self.counts.full += 1
             exchange.refuse(Refusal(503, "pool-full", f"too many requests wait for {self.name}", 1))
 
-    def forget(self, exchange: Request) -> None:
+    def forget(self, exchange: object) -> None:
         """Take a request out of the queue, because it was given up or answered."""
         for waiting in self._waiting:
             if waiting is exchange:
@@ -172,7 +171,7 @@ class Pool:
             key=lambda address: address.idle[-1].idle_since if address.idle else 0.0,
         )
 
-    async def _connect(self, address: Address, exchange: Exchange) -> None:
+    async def _connect(self, address: Address, exchange: Carried) -> None:
         from router.data.upstream import BackendConnection
 
         loop = asyncio.get_running_loop()

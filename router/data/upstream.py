@@ -26,7 +26,7 @@ from router.data.wire import (
 )
 
 if TYPE_CHECKING:
-    from router.data.exchange import Exchange
+    from router.data.carried import Carried
 
 LARGEST_HEAD = 256 * 1024
 
@@ -61,7 +61,7 @@ class BackendConnection(asyncio.Protocol):
     def __init__(self, pool: Pool, address: Address) -> None:
         self.pool = pool
         self.address = address
-        self.exchange: Exchange | None = None
+        self.exchange: Carried | None = None
         self.idle_since = 0.0
         self.turn = -1
         self.transport: asyncio.Transport = cast(Any, None)
@@ -211,7 +211,7 @@ class BackendConnection(asyncio.Protocol):
             self._keep = self._parser.get_http_version() == "1.1" and not (named and b"close" in named)
             self._parser = httptools.HttpResponseParser(self)
 
-    def _interim(self, exchange: Exchange, status: int, head: list[bytes]) -> None:
+    def _interim(self, exchange: Carried, status: int, head: list[bytes]) -> None:
         if status == 101:
             if exchange.upgrade is None:
                 raise ValueError("101 to a request that asked for no upgrade")
@@ -264,7 +264,7 @@ class BackendConnection(asyncio.Protocol):
         assert exchange is not None
         self._lose(exchange, f"{self.pool.name} gave an answer that is not HTTP: {why}", sent=True)
 
-    def _lose(self, exchange: Exchange, why: str, *, sent: bool) -> None:
+    def _lose(self, exchange: Carried, why: str, *, sent: bool) -> None:
         self.exchange = None
         self._detach(failed=True)
         exchange.broken(self.address, Refusal(502, "backend-protocol", why), sent=sent, begun=sent)
