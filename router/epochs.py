@@ -57,7 +57,7 @@ def advance(
         if plan is None:
             plan = policy_of(name, experiment).plan(None, now, None, {})
             progress.pop(name, None)
-        _check_variants(name, plan, experiment)
+        check_plan(name, plan, experiment)
         if plan.progress or plan.findings:
             progress[name] = _progress(progress.get(name), plan, now)
         last = epochs.get(name)
@@ -119,7 +119,8 @@ def _moment(text: str | None) -> float | None:
     return None if text is None else datetime.fromisoformat(text).astimezone(UTC).timestamp()
 
 
-def _check_variants(name: str, plan: Plan, experiment: Experiment) -> None:
+def check_plan(name: str, plan: Plan, experiment: Experiment) -> None:
+    """`ValueError` where a plan's weights are not those of the experiment's variants and their copies."""
     wanted = experiment.variants.keys() | (plan.copies.keys() & plan.weights.keys())
     if plan.weights.keys() != wanted:
         raise ValueError(

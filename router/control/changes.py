@@ -119,12 +119,23 @@ def _planned_by(experiment: Experiment) -> tuple[object, ...]:
     return experiment.policy, weights, experiment.control, experiment.salt, experiment.metrics
 
 
-async def commit(redis: Redis, previous: State | None, following: State, author: Author, now: float) -> bool:
-    """Commit a state over the previous one with its record and its line in the audit log, and log it."""
+async def commit(
+    redis: Redis,
+    previous: State | None,
+    following: State,
+    author: Author,
+    now: float,
+    *,
+    fence: int | None = None,
+) -> bool:
+    """Commit a state over the previous one with its record and its line in the audit log, and log it.
+
+    `router.store.lease.LeaseLost` where the lease is not held under ``fence``, if one is given.
+    """
     entry = entry_of(author, now, status=200, version=following.version)
     expected = 0 if previous is None else previous.version
     record = record_of(previous, following, author, now)
-    committed = await states.commit(redis, following, expected, record, entry)
+    committed = await states.commit(redis, following, expected, record, entry, fence=fence)
     if committed:
         event(
             log, "committed", version=following.version, who=author.who, action=author.action, why=author.why

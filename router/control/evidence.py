@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import expm1, log
 from typing import Any, Final
@@ -38,37 +38,50 @@ class _Cell:
     variant: str
 
 
-async def read_evidence(redis: Redis, name: str, experiment: Experiment, now: float) -> ExperimentEvidence:
+async def read_evidence(
+    redis: Redis,
+    name: str,
+    experiment: Experiment,
+    now: float,
+    *,
+    only: Callable[[Epoch, float | None], bool] | None = None,
+    latencies: bool = True,
+) -> ExperimentEvidence:
     """All of an experiment's epochs, with the sums of each variant that had requests or outcomes.
 
     One round trip for the epochs and one transaction for some cells at a time, so that no batch is half in a
-    cell, and memory is bounded. ``now`` is unix seconds. `StoreUnavailable` when Redis does not answer.
+    cell, and memory is bounded. ``now`` is unix seconds. ``only`` says, by an epoch and when it ended (None
+    while it runs), which are read; without ``latencies`` the histograms are empty, and most of what there
+    is to read is not read. `StoreUnavailable` when Redis does not answer.
     """
-    epochs = await read_epochs(redis, name)
+    known = await read_epochs(redis, name)
+    ended = dict(zip((epoch.number for epoch in known), [e.started for e in known[1:]], strict=False))
+    epochs = [each for each in known if only is None or only(each, ended.get(each.number))]
     cells = [_Cell(epoch, variant) for epoch in epochs for variant in epoch.weights]
     mature = now - experiment.attribution
     found: dict[int, dict[str, VariantEvidence]] = {epoch.number: {} for epoch in epochs}
     for first in range(0, len(cells), _CELLS_AT_ONCE):
         some = cells[first : first + _CELLS_AT_ONCE]
         with seam():
-            answers = await _ask(redis, name, some, experiment.metrics)
+            answers = await _ask(redis, name, some, experiment.metrics, latencies)
         for cell, each in zip(some, _decoded(*answers, experiment.metrics, mature), strict=True):
             if each is not None:
                 found[cell.epoch.number][cell.variant] = each
 
-    ends = [later.started for later in epochs[1:]]
     return ExperimentEvidence(
         experiment=name,
         control=experiment.control,
         epochs=tuple(
-            EpochEvidence(epoch.number, epoch.started, ended, epoch.weights, found[epoch.number])
-            for epoch, ended in zip(epochs, [*ends, None], strict=False)
+            EpochEvidence(
+                epoch.number, epoch.started, ended.get(epoch.number), epoch.weights, found[epoch.number]
+            )
+            for epoch in epochs
         ),
     )
 
 
 async def _ask(
-    redis: Redis, name: str, cells: Sequence[_Cell], metrics: Sequence[Metric]
+    redis: Redis, name: str, cells: Sequence[_Cell], metrics: Sequence[Metric], latencies: bool
 ) -> tuple[list[bytes | None], list[int], list[dict[bytes, bytes]]]:
     """All cells' arrays, then their marked positions, then their periods."""
     arrays: list[str] = []
@@ -77,13 +90,21 @@ async def _ask(
         arrays += [keys.sums(*place, what) for what in _COUNTS]
         arrays += [keys.outcomes(*place, metric.name, metric.kind, "count") for metric in metrics]
         arrays += [keys.outcomes(*place, metric.name, metric.kind, "sum") for metric in metrics]
-        arrays += [keys.sums(*place, what) for what in _HISTOGRAMS]
+        if latencies:
+            arrays += [keys.sums(*place, what) for what in _HISTOGRAMS]
     async with redis.pipeline(transaction=True) as pipe:
         pipe.mget(arrays)
         for what, ask in (("units", pipe.bitcount), ("periods", pipe.hgetall)):
             for cell in cells:
                 ask(keys.sums(name, cell.epoch.number, cell.variant, what))
         stored, *others = await pipe.execute()
+    if not latencies:
+        width = len(stored) // len(cells)
+        stored = [
+            each
+            for first in range(0, len(stored), width)
+            for each in (*stored[first : first + width], None, None)
+        ]
     return stored, others[: len(cells)], others[len(cells) :]
 
 

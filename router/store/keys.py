@@ -27,6 +27,8 @@ WORKERS: Final = "{turnout}:workers"
 # Text that expires: who leads, after the fencing number; and the last fencing number that was given.
 LEASE: Final = "{turnout}:lease"
 FENCE: Final = "{turnout}:fence"
+# Text: the newest version that is known to have been in force.
+NEWEST: Final = "{turnout}:newest"
 
 
 def worker(name: str) -> str:
@@ -47,6 +49,16 @@ def writer(experiment: str, name: str) -> str:
 def sums(experiment: str, epoch: int, variant: str, what: str) -> str:
     """What one epoch and variant has summed up; `router.store.layout` names what there is."""
     return f"turnout:{{{experiment}}}:{epoch}:{variant}:{what}"
+
+
+def shadow_writer(shadow: str, name: str) -> str:
+    """Text that expires: the number of the last batch of one writer that was counted."""
+    return f"turnout:{{shadow.{shadow}}}:writer:{name}"
+
+
+def shadow_sums(shadow: str, generation: str, what: str) -> str:
+    """What one generation of a shadow has summed up; `router.store.shadows` names what there is."""
+    return f"turnout:{{shadow.{shadow}}}:{generation}:{what}"
 
 
 def outcomes(experiment: str, epoch: int, variant: str, metric: str, kind: str, what: str) -> str:

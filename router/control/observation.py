@@ -1,0 +1,78 @@
+"""What does a policy see of its experiment now, without reading again what cannot have changed?
+
+The epoch in force is read at each look. One that has ended still gets its last requests for some seconds, and
+outcomes until its attribution window has passed: it is read again from time to time, and after that never.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import replace
+from math import inf
+from typing import Final
+
+from redis.asyncio import Redis
+
+from policies.policy import Policy
+from policies.statistics.observed import Observed, ObservedEpoch, observe
+from router.control.evidence import read_evidence
+from router.experiment_policy import metrics_of
+from router.settings import Experiment
+
+# After its end an epoch is still read at each look for so long, and then every so often until it is final.
+SETTLING_SECONDS: Final = 15.0
+AGAIN_SECONDS: Final = 30.0
+
+
+class Observer:
+    """Looks at one experiment for one policy; a changed configuration takes another observer."""
+
+    def __init__(self, name: str, experiment: Experiment, policy: Policy) -> None:
+        self._name = name
+        self._experiment = experiment
+        self._policy = policy
+        self._ended: dict[int, tuple[float, ObservedEpoch]] = {}
+
+    async def look(self, redis: Redis, now: float, since: float = -inf) -> Observed:
+        """The epochs that began at ``since`` (unix seconds) or later; `StoreUnavailable`."""
+        kept = {
+            number: epoch
+            for number, (read, epoch) in self._ended.items()
+            if epoch.started >= since and not self._stale(epoch, read, now)
+        }
+        limits = self._policy.latency_limits
+        evidence = await read_evidence(
+            redis,
+            self._name,
+            self._experiment,
+            now,
+            only=lambda epoch, ended: epoch.started >= since and epoch.number not in kept,
+            latencies=bool(limits),
+        )
+        seen = await asyncio.to_thread(observe, evidence, metrics_of(self._experiment), limits)
+
+        self._remember(seen.epochs, kept.keys(), now)
+        whole = {epoch.number: epoch for epoch in (*kept.values(), *seen.epochs)}
+        return replace(seen, epochs=tuple(whole[number] for number in sorted(whole)))
+
+    def _remember(self, seen: tuple[ObservedEpoch, ...], kept: Collection[int], now: float) -> None:
+        self._ended = {number: each for number, each in self._ended.items() if number in kept}
+        for epoch in seen:
+            if epoch.ended is not None:
+                self._ended[epoch.number] = (now, epoch)
+
+    def _stale(self, epoch: ObservedEpoch, read: float, now: float) -> bool:
+        assert epoch.ended is not None
+        if read >= epoch.ended + self._experiment.attribution + SETTLING_SECONDS:
+            return False
+        return read < epoch.ended + SETTLING_SECONDS or now - read >= AGAIN_SECONDS
+
+
+def arrivals(observed: Observed) -> dict[str, int]:
+    """How many requests each variant had in all epochs together."""
+    counts: dict[str, int] = {}
+    for epoch in observed.epochs:
+        for name, variant in epoch.variants.items():
+            counts[name] = counts.get(name, 0) + variant.requests
+    return counts
