@@ -13,8 +13,9 @@ from re import fullmatch
 from typing import Any
 from urllib.parse import urlsplit
 
-from router import shadow_checks
+from router import audience_checks, shadow_checks
 from router.experiment_policy import policy_of, policy_with_parameters
+from router.handled_headers import names_no_unit
 from router.problems import ABSENT, InvalidConfiguration, Path, Problem, unknown
 from router.settings import (
     Analysis,
@@ -36,14 +37,6 @@ _PATH = r"/[A-Za-z0-9/._~!$&'()*+,;=:@%-]*"
 _POINTER = r"(/([^~/]|~0|~1)*)+"
 _HOST = r"[A-Za-z0-9._:-]+"
 _OWN_PATH = "/_turnout"
-_OWN_HEADERS = frozenset(
-    {
-        *("connection", "content-length", "cookie", "expect", "host", "keep-alive", "proxy-authenticate"),
-        *("proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
-        *("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id"),
-    }
-)
-"""Headers that the router reads, drops or writes itself, so that none of them names a unit."""
 _REPORTED = frozenset({"error_share"}) | {
     f"{latency}_{figure}"
     for latency in ("first_byte", "last_byte")
@@ -76,6 +69,7 @@ def _settings(names: Names, settings: Settings, raw: Mapping[str, Any], path: Pa
     yield from _named(names.experiments, ("experiments",), "A-Za-z0-9_-", 32)
     yield from _unique(raw.get("routes"), ("routes",), "path", lambda route: route.rstrip("/"))
     yield from shadow_checks.check(settings, raw)
+    yield from audience_checks.check(settings, raw)
 
 
 def _backend(names: Names, backend: Backend, raw: Mapping[str, Any], path: Path) -> Iterator[Problem]:
@@ -134,7 +128,7 @@ def _unit_source(names: Names, source: UnitSource, raw: Mapping[str, Any], path:
         return
     if source.header is not None:
         yield from _token(source.header, (*path, "header"), "header's name")
-        if source.header.lower() in _OWN_HEADERS or source.header.lower().startswith("x-turnout-"):
+        if names_no_unit(source.header):
             allowed = "a header that the router only passes on; for a cookie write {cookie: NAME}"
             yield Problem((*path, "header"), source.header, "is handled by the router itself", allowed)
     if source.cookie is not None:
