@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from policies.assignment import BUCKETS
 from router.data.answers import Refusal, render
 from router.data.request import FOREVER, Request
 from router.data.wire import CRLF, LAST_CHUNK, STATUS_LINES, status_line
+from router.store.decisions import LoggedDecision
 from router.token import FORCED
+
+if TYPE_CHECKING:
+    from router.data.context import Choice
+    from router.data.snapshot import Slot
 
 CLIENT_CLOSED = 499
 
@@ -74,7 +80,10 @@ class Answering(Request):
             out += (b"x-request-id: ", self.request_id, CRLF)
             return
         plane = self.client.plane
-        token = slot.signer.sign(self._place % BUCKETS, next(plane.decisions), int(plane.wall), self._flags)
+        decision = next(plane.decisions)
+        token = slot.signer.sign(self._place % BUCKETS, decision, int(plane.wall), self._flags)
+        if self._choice is not None:
+            self._log(decision, slot, self._choice)
         out += (
             b"x-request-id: ",
             self.request_id,
@@ -84,6 +93,11 @@ class Answering(Request):
             slot.headers,
             self._cookie,
         )
+
+    def _log(self, decision: int, slot: Slot, choice: Choice) -> None:
+        assert slot.log is not None
+        now = int(self.client.plane.wall)
+        slot.log.add(LoggedDecision(decision, now, slot.variant, choice.propensity, choice.features))
 
     def flush_answer(self) -> None:
         """Write what has come since the last read from the backend."""

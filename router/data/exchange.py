@@ -19,7 +19,7 @@ from router.data.pool import Address
 from router.data.request import FOREVER
 from router.data.wire import CRLF, LAST_CHUNK, REPEATABLE
 from router.errors import TokenError
-from router.token import FORCED, UNIDENTIFIED, read_force
+from router.token import FORCED, LOGGED, UNIDENTIFIED, read_force
 
 if TYPE_CHECKING:
     from router.data.snapshot import Trial
@@ -76,7 +76,9 @@ class Exchange(Answering):
                 unit = self._make_unit(trial)
             self._place = place(trial.bucket_prefix, unit)
             variant = None if self.force is None else self._forced(trial)
-            slot = self._slot = trial.slots[variant or assign(trial.plan, unit).variant]
+            if variant is None:
+                variant = assign(trial.plan, unit).variant if trial.plain else self._choose(trial, unit)
+            slot = self._slot = trial.slots[variant]
             pool = slot.pool
         self._pool = pool
         pool.acquire(self)
@@ -87,6 +89,19 @@ class Exchange(Answering):
         if trial.cookie is not None:
             self._cookie = trial.cookie(unit)
         return unit
+
+    def _choose(self, trial: Trial, unit: bytes) -> str:
+        """By more than the unit: anew for each request, by its features, or both."""
+        plan = trial.plan
+        key = unit if plan.draw == "unit" else b"%d" % next(self.client.plane.decisions)
+        context = trial.context
+        if context is None:
+            return assign(plan, key).variant
+        choice = context.choose(self, key)
+        if context.log.wanted():
+            self._choice = choice
+            self._flags |= LOGGED
+        return choice.variant
 
     def _forced(self, trial: Trial) -> str | None:
         assert self.force is not None

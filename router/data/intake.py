@@ -17,7 +17,7 @@ from router.problems import listed, shown
 from router.settings import Metric
 from router.state import State
 from router.store.outcomes import Outcome
-from router.token import FORCED, Token, read_token
+from router.token import FORCED, LOGGED, Token, read_token
 
 FIELDS: Final = ("token", "metric", "value", "id")
 LONGEST_ID: Final = 256
@@ -98,6 +98,9 @@ def judge(item: object, state: State, now: float) -> Outcome | LeftOut:
     identity = _decision(token, metric.name) if given is None else _event(given, metric.name)
     if token.flags & FORCED:
         return LeftOut("not counted: the variant was forced, and forced traffic is left out of analysis")
+    epoch = state.epochs.get(token.experiment)
+    rule = None if epoch is None or not token.flags & LOGGED else epoch.rule
+    reward = rule is not None and rule["metric"] == metric.name
     return Outcome(
         experiment=token.experiment,
         epoch=token.epoch,
@@ -108,6 +111,8 @@ def judge(item: object, state: State, now: float) -> Outcome | LeftOut:
         kind=metric.kind,
         value=value,
         ttl_seconds=ceil(experiment.attribution) + _MARGIN_SECONDS,
+        decision=token.decision if reward else None,
+        keep_rewards=rule["keep"] if reward and rule is not None else 1,
     )
 
 

@@ -15,6 +15,15 @@ _ENDS = frozenset(" \t\n\r,]}")
 _decoder = json.JSONDecoder()
 
 
+def steps_of(pointer: str) -> tuple[str, ...]:
+    """The steps of a JSON pointer (RFC 6901).
+
+    >>> steps_of("/user/a~1b")
+    ('user', 'a/b')
+    """
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
+
+
 def value_at(document: bytes, steps: Sequence[str]) -> object:
     """The value that ``steps`` lead to, or None if it is not there, or not whole in this prefix.
 

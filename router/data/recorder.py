@@ -19,6 +19,7 @@ import msgspec
 
 from policies.assignment import BUCKETS, POSITION_SHIFT, POSITIONS
 from policies.latency_cells import CELLS, cells
+from router.data.decision_log import DecisionLog
 from router.data.metering import Meter, add_log
 from router.errors import StoreUnavailable
 from router.store.layout import GROUPS, period_end
@@ -162,6 +163,8 @@ class Recorder:
         self._seen: WeakValueDictionary[tuple[str, int, str], Seen] = WeakValueDictionary()
         self._tallies: WeakValueDictionary[SeriesKey, Tally] = WeakValueDictionary()
         self._dirty: list[Tally] = []
+        self._logs: dict[str, DecisionLog] = {}
+        self._lines: dict[str, list[str]] = {}
         self._sums: dict[str, dict[tuple[int, str], Delta]] = {}
         self._in_doubt: dict[str, Batch] = {}
         self._numbers: dict[str, int] = {}
@@ -191,6 +194,12 @@ class Recorder:
             found = self._tallies[series.key] = Tally(series, self._dirty)
         return found
 
+    def decision_log(self, experiment: str, keep: int) -> DecisionLog:
+        """The log of an experiment's decisions, of which the newest ``keep`` are of use: always the same."""
+        log = self._logs.setdefault(experiment, DecisionLog(keep))
+        log.keep = keep
+        return log
+
     @property
     def pending(self) -> int:
         """Batches that Redis has not confirmed."""
@@ -219,6 +228,8 @@ class Recorder:
             number=number,
             deltas=list(deltas.values()),
             keep_seconds=ceil(self._window(experiment)),
+            decisions=self._lines.pop(experiment, []),
+            keep_decisions=self._logs[experiment].keep if experiment in self._logs else 1,
         )
 
     async def _confirm(self, experiment: str) -> None:
@@ -237,6 +248,11 @@ class Recorder:
                 deltas[key] = Delta(epoch=tally.epoch, variant=tally.variant)
             tally.fold(deltas[key], period_end(now, self._window(tally.experiment)))
         self._dirty.clear()
+        for experiment, log in self._logs.items():
+            lines = log.take()
+            if lines:
+                self._sums.setdefault(experiment, {})
+                self._lines[experiment] = [*self._lines.get(experiment, ()), *lines][-log.keep :]
         if self._since is None and self._sums:
             self._since = now
 

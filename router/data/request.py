@@ -9,6 +9,7 @@ from router.data.pool import Pool
 from router.data.wire import NO_TOKENS
 
 if TYPE_CHECKING:
+    from router.data.context import Choice
     from router.data.downstream import ClientConnection
     from router.data.snapshot import Entry, Slot, Snapshot
     from router.data.upstream import BackendConnection
@@ -21,6 +22,7 @@ class Request:
 
     __slots__ = (
         "_attempts",
+        "_choice",
         "_close_after",
         "_cookie",
         "_entry",
@@ -113,6 +115,8 @@ class Request:
         self._pool: Pool = cast(Any, None)
         self._slot: Slot | None = None
         self._place = 0
+        # Of a request that its own features decided, if it is to be logged.
+        self._choice: Choice | None = None
         self._flags = 0
         self._cookie = b""
         self._attempts = 0

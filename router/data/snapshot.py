@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from policies.assignment import bucket_prefix
 from policies.plan import Plan
+from router.data.context import Context, read_headers, reads_body
+from router.data.decision_log import DecisionLog
 from router.data.pool import Pool
 from router.data.recorder import Accumulator, Recorder, Tally
-from router.data.unit import Extractor, captures, extractor, needs_body
+from router.data.unit import Extractor, capture, captures, extractor, needs_body
 from router.data.wire import REQUEST_KINDS
 from router.settings import Limits
 from router.state import State
@@ -31,11 +33,15 @@ class Slot:
     accumulator: Accumulator
     forced: Tally
     headers: bytes
+    log: DecisionLog | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A running experiment, as a request needs it."""
+    """A running experiment, as a request needs it.
+
+    ``plain``: the unit alone decides. ``context`` does where a request's own features do.
+    """
 
     name: str
     plan: Plan
@@ -44,6 +50,8 @@ class Trial:
     unit_of: Extractor
     needs_body: bool
     cookie: Callable[[bytes], bytes] | None
+    plain: bool = True
+    context: Context | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +122,11 @@ def build(state: State, pools: Mapping[str, Pool], recorder: Recorder) -> Snapsh
     """Build the snapshot of a state; ``pools`` has one pool for every backend. May fail; changes nothing."""
     settings = state.settings
     kinds = dict(REQUEST_KINDS)
-    for experiment in settings.experiments.values():
+    for name, experiment in settings.experiments.items():
         captures(experiment.unit, kinds)
+        if state.assigns(name) and (rule := state.epochs[name].rule) is not None:
+            for header in read_headers(rule):
+                capture(header, kinds)
 
     running = [name for name in settings.experiments if state.assigns(name)]
     prefixes = {
@@ -167,6 +178,11 @@ def _trial(
     served = {variant: experiment.variants[epoch.copies.get(variant, variant)] for variant in epoch.weights}
     reason = plan.arms[0].decision.reason
     cookie = experiment.cookie
+    json_prefix = state.settings.limits.json_prefix
+    decisions = context = None
+    if plan.rule is not None:
+        decisions = recorder.decision_log(name, plan.rule["keep"])
+        context = Context(plan, kinds, json_prefix, decisions)
     return Trial(
         name=name,
         plan=plan,
@@ -179,12 +195,15 @@ def _trial(
                 accumulator=recorder.accumulator(name, epoch.number, variant, route, spec.backend, reason),
                 forced=recorder.tally(route, name, variant, spec.backend, "forced"),
                 headers=f"x-turnout-variant: {variant}\r\n".encode() if experiment.expose_variant else b"",
+                log=decisions,
             )
             for variant, spec in served.items()
         },
-        unit_of=extractor(experiment.unit, kinds, state.settings.limits.json_prefix),
-        needs_body=needs_body(experiment.unit),
+        unit_of=extractor(experiment.unit, kinds, json_prefix),
+        needs_body=needs_body(experiment.unit) or (plan.rule is not None and reads_body(plan.rule)),
         cookie=None if cookie is None else _cookie_line(cookie.name, int(cookie.max_age), cookie.secure),
+        plain=context is None and plan.draw == "unit",
+        context=context,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
 from policies.assignment import LONGEST_UNIT
-from router.data.prefix import value_at
+from router.data.prefix import steps_of, value_at
 from router.data.wire import CAPTURE
 from router.settings import UnitSource
 
@@ -26,11 +26,18 @@ Extractor = Callable[[Readable], bytes | None]
 def captures(sources: Sequence[UnitSource], kinds: dict[bytes, int]) -> None:
     """Add to ``kinds`` the headers that these sources read, each under a number of its own."""
     for source in sources:
-        name = source.header.lower().encode() if source.header else b"cookie" if source.cookie else None
-        if name is not None and kinds.get(name, 0) < CAPTURE:
-            if name in kinds:
-                raise ValueError(f"header {name.decode()!r} cannot be a unit: the router handles it itself")
-            kinds[name] = max(CAPTURE - 1, *kinds.values()) + 1
+        name = source.header or ("cookie" if source.cookie else None)
+        if name is not None:
+            capture(name, kinds)
+
+
+def capture(header: str, kinds: dict[bytes, int]) -> None:
+    """Add a header to those of which requests keep the value."""
+    name = header.lower().encode()
+    if kinds.get(name, 0) < CAPTURE:
+        if name in kinds:
+            raise ValueError(f"header {header!r} cannot be read: the router handles it itself")
+        kinds[name] = max(CAPTURE - 1, *kinds.values()) + 1
 
 
 def extractor(sources: Sequence[UnitSource], kinds: dict[bytes, int], json_prefix: int) -> Extractor:
@@ -86,17 +93,23 @@ def _from_cookie(kind: int, name: bytes) -> Extractor:
 
 def _from_query(name: bytes) -> Extractor:
     def read(request: Readable) -> bytes | None:
-        for pair in request.target.partition(b"?")[2].split(b"&"):
-            key, _, value = pair.partition(b"=")
-            if key == name or unquote_to_bytes(key.replace(b"+", b" ")) == name:
-                return unquote_to_bytes(value.replace(b"+", b" "))[:LONGEST_UNIT] or None
-        return None
+        value = query_value(request.target, name)
+        return value[:LONGEST_UNIT] or None if value else None
 
     return read
 
 
+def query_value(target: bytes, name: bytes) -> bytes | None:
+    """The first value of a query parameter, decoded; None where there is none."""
+    for pair in target.partition(b"?")[2].split(b"&"):
+        key, _, value = pair.partition(b"=")
+        if key == name or unquote_to_bytes(key.replace(b"+", b" ")) == name:
+            return unquote_to_bytes(value.replace(b"+", b" "))
+    return None
+
+
 def _from_json(pointer: str, prefix: int) -> Extractor:
-    steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
+    steps = steps_of(pointer)
 
     def read(request: Readable) -> bytes | None:
         value = value_at(b"".join(request.body)[:prefix], steps)
