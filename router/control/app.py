@@ -18,6 +18,7 @@ from router.control.api.serving import failed, not_routed, routes_of
 from router.control.metrics import ControlCollector
 from router.control.metrics_of_reports import ReportBook
 from router.control.metrics_page import metrics_route
+from router.control.planning_book import PlanningBook
 from router.control.probes import probe_routes
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -34,15 +35,18 @@ def make_app(
     data_dir: Path,
     clock: Callable[[], float] = time,
     book: ReportBook | None = None,
+    planning: PlanningBook | None = None,
     *,
     workers: bool = False,
     begun: Callable[[], bool] = lambda: True,
 ) -> Starlette:
-    """The control plane's application; ``clock`` gives unix seconds, ``book`` the last statistics.
+    """The control plane's application; ``clock`` gives unix seconds, ``book`` the last statistics,
+    ``planning`` what was planned last.
 
     ``workers`` says whether this node has any, ``begun`` whether the configuration has been applied.
     """
-    collector = ControlCollector(data_dir, book or ReportBook(), clock, workers=workers)
+    books = (book or ReportBook(), planning or PlanningBook())
+    collector = ControlCollector(data_dir, *books, clock, workers=workers)
     endpoints = (*public(ENDPOINTS), *ENDPOINTS)
     return Starlette(
         routes=[

@@ -1,4 +1,4 @@
-"""What does Prometheus see of the control port: the state in force, the statistics, the node's workers?"""
+"""What does Prometheus see of the control port: state, statistics, plans, and the node's workers?"""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from router.control.metric_families import build, gauge
+from router.control.metrics_of_policies import policy_families
 from router.control.metrics_of_reports import ReportBook, report_families
 from router.control.metrics_of_workers import worker_families
+from router.control.planning_book import PlanningBook
 from router.last_state import load
 from router.state import State
 
@@ -20,11 +22,18 @@ class ControlCollector(Collector):
     """Collects at each scrape; reads files only, so that it also answers while Redis is away."""
 
     def __init__(
-        self, data_dir: Path, reports: ReportBook, clock: Callable[[], float], *, workers: bool
+        self,
+        data_dir: Path,
+        reports: ReportBook,
+        planning: PlanningBook,
+        clock: Callable[[], float],
+        *,
+        workers: bool,
     ) -> None:
         """``clock`` gives unix seconds; ``workers`` says whether this node has any."""
         self._data_dir = data_dir
         self._reports = reports
+        self._planning = planning
         self._clock = clock
         self._workers = workers
 
@@ -37,6 +46,7 @@ class ControlCollector(Collector):
         if state is not None:
             yield from _state(state)
         yield from report_families(self._reports)
+        yield from policy_families(self._planning)
 
 
 def _state(state: State) -> Iterator[Metric]:

@@ -15,7 +15,10 @@ from redis.asyncio import Redis
 
 from router.config_file import load
 from router.control.app import make_app
+from router.control.leadership import Leadership
 from router.control.metrics_of_reports import ReportBook, keep_computing
+from router.control.planner import keep_planning
+from router.control.planning_book import PlanningBook
 from router.control.startup import begin
 from router.control.watch import keep_watching
 from router.hosting import Host
@@ -34,9 +37,10 @@ async def run(options: ControlProcess, ready: Callable[[], None]) -> None:
     redis = connect(options.redis_url)
     data_dir = Path(options.data_dir)
     begun = asyncio.Event()
-    book = ReportBook()
+    book, planning = ReportBook(), PlanningBook()
+    leadership = Leadership(redis)
     config = uvicorn.Config(
-        make_app(redis, data_dir, time, book, workers=options.workers, begun=begun.is_set),
+        make_app(redis, data_dir, time, book, planning, workers=options.workers, begun=begun.is_set),
         loop="uvloop",
         lifespan="off",
         log_config=None,
@@ -57,6 +61,8 @@ async def run(options: ControlProcess, ready: Callable[[], None]) -> None:
     background: list[Callable[[], Awaitable[None]]] = [
         partial(keep_watching, redis, data_dir),
         partial(keep_computing, redis, book, time),
+        leadership.keep,
+        partial(keep_planning, redis, leadership, planning, time),
     ]
     tasks = [asyncio.ensure_future(_after(begun, work)) for work in background]
     for task in tasks:
