@@ -7,6 +7,7 @@ from typing import Any
 
 from policies.metric import MetricSpec
 from policies.policy import Allocation, Policy, UnknownPolicy, UnusablePolicy, find_policy, known_kinds
+from router.metric_priors import prior_of
 from router.problems import ABSENT, InvalidConfiguration, Path, Problem, listed
 from router.settings import Experiment
 from router.typed_reader import TypedReader
@@ -30,9 +31,19 @@ def metrics_of(experiment: Experiment) -> tuple[MetricSpec, ...]:
             guardrail=metric.guardrail,
             cap=metric.cap,
             covariate=metric.covariate,
+            prior=prior_of(metric),
         )
         for metric in experiment.metrics
     )
+
+
+def has_metrics(experiment: Experiment) -> bool:
+    """Whether its metrics can be had at all; what is wrong with one that cannot is said where it stands."""
+    try:
+        metrics_of(experiment)
+    except ValueError:
+        return False
+    return True
 
 
 def policy_of(name: str, experiment: Experiment) -> Policy:

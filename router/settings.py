@@ -87,6 +87,19 @@ class Variant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight: float
 
 
+class Prior(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is believed of a variant's mean before its first outcome.
+
+    Of a binary metric, as if ``a`` successes and ``b`` failures had been seen; of a mean, where it lies,
+    ``mean``, and how far from there it may be, ``deviation``, a standard deviation in the metric's unit.
+    """
+
+    a: float | None = None
+    b: float | None = None
+    mean: float | None = None
+    deviation: float | None = None
+
+
 class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An outcome that is posted back, and which way is better.
 
@@ -94,7 +107,8 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``maximum`` is refused instead. ``covariate``: another metric of the experiment whose values were settled
     before the unit's first request (what it bought the month before, say) and are posted with the same
     tokens. What it explains of this metric's variance is taken out; what the variant may have influenced
-    must not be used as one.
+    must not be used as one. ``prior``: what is believed before the start, used where the report says which
+    variant is probably best, and nowhere in its intervals and decisions.
     """
 
     name: str
@@ -107,6 +121,7 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     maximum: float | None = None
     cap: float | None = None
     covariate: str | None = None
+    prior: Prior | None = None
 
 
 class Analysis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,8 +13,8 @@ from re import fullmatch
 from typing import Any
 from urllib.parse import urlsplit
 
-from router import audience_checks, shadow_checks
-from router.experiment_policy import policy_of, policy_with_parameters
+from router import audience_checks, metric_priors, shadow_checks
+from router.experiment_policy import has_metrics, policy_of, policy_with_parameters
 from router.handled_headers import names_no_unit
 from router.problems import ABSENT, InvalidConfiguration, Path, Problem, unknown
 from router.settings import (
@@ -171,6 +171,7 @@ def _metric(names: Names, metric: Metric, raw: Mapping[str, Any], path: Path) ->
         if (low is not None and metric.cap <= low) or (high is not None and metric.cap >= high):
             wrong = "cuts all values or none"
             yield Problem((*path, "cap"), metric.cap, wrong, "a cap between minimum and maximum")
+    yield from metric_priors.check(metric, path)
 
 
 def _analysis(names: Names, analysis: Analysis, raw: Mapping[str, Any], path: Path) -> Iterator[Problem]:
@@ -208,7 +209,7 @@ def _experiment(
         wrong = f"have weights that add up to {sum(usable):g}"
         yield Problem((*path, "variants"), ABSENT, wrong, "at least one positive weight, and a finite sum")
     try:
-        if complete and positive:
+        if complete and positive and has_metrics(experiment):
             policy_of(str(path[-1]), experiment)
         else:
             policy_with_parameters(experiment.policy, (*path, "policy"))
