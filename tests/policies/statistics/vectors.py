@@ -30,11 +30,21 @@ def adapters() -> list[Adapter]:
     return [adapter for file in files for adapter in runpy.run_path(str(file))["ADAPTERS"]]
 
 
+def named(value: str) -> list[Path]:
+    """The files named in TURNOUT_VECTORS, separated by ':'. Raises ValueError for one that is none."""
+    files = [Path(name) for name in value.split(":") if name]
+    for file in files:
+        if not file.is_file():
+            what = "is a folder" if file.is_dir() else "does not exist"
+            allowed = "paths of JSON files that hold a list of vectors each, separated by ':'"
+            raise ValueError(f"TURNOUT_VECTORS names {str(file)!r}, which {what}; allowed: {allowed}")
+    return files
+
+
 def vectors() -> Iterator[dict]:
     """All vectors of data/*_vectors.json and of the files named in TURNOUT_VECTORS (separated by ':')."""
     files = sorted((HERE / "data").glob("*vectors*.json"))
-    files += [Path(name) for name in os.environ.get("TURNOUT_VECTORS", "").split(":") if name]
-    for file in files:
+    for file in [*files, *named(os.environ.get("TURNOUT_VECTORS", ""))]:
         yield from json.loads(file.read_text())
 
 
