@@ -36,7 +36,7 @@ def capture(header: str, kinds: dict[bytes, int]) -> None:
     name = header.lower().encode()
     if kinds.get(name, 0) < CAPTURE:
         if name in kinds:
-            raise ValueError(f"header {header!r} cannot be read: the router handles it itself")
+            raise ValueError(f"header {name.decode()!r} cannot be read: the router handles it itself")
         kinds[name] = max(CAPTURE - 1, *kinds.values()) + 1
 
 
