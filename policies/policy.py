@@ -73,7 +73,8 @@ class Policy(Protocol):
         """The plan from ``now`` (unix seconds) on; the same for the same arguments and state of ``rng``.
 
         ``observed`` and ``rng`` are `None` at the start, and when an operator has edited the experiment: then
-        nothing has been seen. ``progress`` is what the last plan carried, empty at the start. The weights'
+        nothing has been seen. ``progress`` is what the last plan carried, empty at the start; with a number
+        ``not_before`` (unix seconds) in it, the policy is asked again then, and no sooner. The weights'
         names are the allocation's, and those in ``copies``; the salt is the allocation's, so that a plan
         never moves a unit that its weights do not move. A plan with the weights in force opens no epoch; its
         progress and findings are kept all the same.

@@ -16,9 +16,11 @@ from redis.asyncio import Redis
 
 from policies.policy import Policy
 from policies.statistics.observed import Observed, ObservedEpoch, observe
+from router.control.decisions import read_decisions
 from router.control.evidence import read_evidence
 from router.experiment_policy import metrics_of
 from router.settings import Experiment
+from router.state import Epoch
 
 # After its end an epoch is still read at each look for so long, and then every so often until it is final.
 SETTLING_SECONDS: Final = 15.0
@@ -55,6 +57,14 @@ class Observer:
         self._remember(seen.epochs, kept.keys(), now)
         whole = {epoch.number: epoch for epoch in (*kept.values(), *seen.epochs)}
         return replace(seen, epochs=tuple(whole[number] for number in sorted(whole)))
+
+    async def with_decisions(self, redis: Redis, observed: Observed, epoch: Epoch, now: float) -> Observed:
+        """With the rewards by features of an ``epoch`` whose rule decides by them; `StoreUnavailable`."""
+        assert epoch.rule is not None
+        variants = [name for name, weight in epoch.weights.items() if weight > 0]
+        reward = next(each for each in self._experiment.metrics if each.name == epoch.rule["metric"])
+        decisions = await read_decisions(redis, self._name, epoch.rule, variants, reward.per, now)
+        return replace(observed, linear=await asyncio.to_thread(decisions.sums))
 
     def _remember(self, seen: tuple[ObservedEpoch, ...], kept: Collection[int], now: float) -> None:
         self._ended = {number: each for number, each in self._ended.items() if number in kept}

@@ -134,6 +134,7 @@ class Planner:
                 continue
             if made is not None:
                 made.known = state.progress.get(name)
+                made.due = notes_of(made.known).get("not_before", -inf)
                 tasks[name] = made
         for name in self._tasks.keys() - tasks.keys():
             self._hooks.forget(name)
@@ -160,6 +161,7 @@ class Planner:
             self._fail(task.name, str(error) if isinstance(error, TurnoutError) else repr(error))
             return None
         self._recover(task.name)
+        task.due = max(task.due, result.plan.progress.get("not_before", -inf))
         return result
 
     # -- into force -----------------------------------------------------------------------------------------

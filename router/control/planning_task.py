@@ -68,6 +68,8 @@ class Task:
         since = getattr(self.policy, "since", None)
         began = -inf if since is None else float(since(notes))
         observed = await self._observer.look(redis, now, began)
+        if epoch.rule is not None:
+            observed = await self._observer.with_decisions(redis, observed, epoch, now)
 
         seed = seed_of(self.name, epoch.number, now)
         given = self._given(notes, observed, now, answers)
