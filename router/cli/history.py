@@ -99,7 +99,7 @@ def rollback(target: Target, number: int, *, why: str, yes: bool, dry_run: bool,
 
 
 def restore(target: Target, *, why: str, yes: bool, output: Output) -> None:
-    """Make the last snapshot the state, where Redis came back empty; `ConfigurationError` elsewhere."""
+    """Make the last snapshot the state, where Redis lost it; `ConfigurationError` elsewhere."""
     with Client(target) as client:
         snapshot = client.get("snapshot").read(Snapshot)
         if not snapshot.lost:
@@ -109,8 +109,8 @@ def restore(target: Target, *, why: str, yes: bool, output: Output) -> None:
             )
         names = ", ".join(snapshot.experiments) or "none"
         said = (
-            f"Redis at {target.url} came back empty. The last snapshot is version {snapshot.version}, "
-            f"experiments: {names}.\nThe evidence is gone: each experiment goes on in a new epoch."
+            f"Redis at {target.url} lost the state. The last snapshot is version {snapshot.version}, "
+            f"experiments: {names}.\nWhat Redis lost is gone: each experiment goes on in a new epoch."
         )
         console(to_stderr=output is not Output.table).print(escape(said), soft_wrap=True)
         ask("Restore it?", yes=yes)

@@ -199,7 +199,7 @@ def restore(
     context: ContextName = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Make the last snapshot on disk the state again, where Redis came back empty."""
+    """Make the last snapshot on disk the state again, where Redis came back empty or older."""
     from router.cli import history
     from router.cli.contexts import target_of
 

@@ -40,7 +40,7 @@ async def begin(
     given_key: bytes | None,
     clock: Callable[[], float],
 ) -> State | None:
-    """The state in force, once Redis answers; None where Redis is empty and the disk says that it was not."""
+    """The state in force, once Redis answers; None where the disk says that Redis had one, or a newer one."""
     waiting = False
     while True:
         try:
@@ -67,7 +67,10 @@ async def apply(
     )
     while True:
         previous = await states.read(redis)
-        if previous is None and load_last_state(data_dir) is not None:
+        last = load_last_state(data_dir)
+        if last is not None and (previous is None or previous.version < last.version):
+            if previous is not None:
+                await states.note_newest(redis, last.version)
             return None
         key = await states.signing_key(redis, given_key)
 

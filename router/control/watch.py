@@ -1,6 +1,7 @@
 """What does the control plane look after while it serves?
 
-That the last state and the tokens' digests are on disk, and that somebody is told when Redis is empty.
+That the last state and the tokens' digests are on disk, and that somebody is told when Redis is empty, or has
+an older state than was in force.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from router.errors import StoreUnavailable, TurnoutError
 from router.last_state import load, save
 from router.store import states
 from router.store.tokens import list_tokens
+from router.store.workers import newest_reported
 
 WATCH_SECONDS = 0.5
 
@@ -41,8 +43,13 @@ async def keep_watching(redis: Redis, data_dir: Path) -> None:
             if condition != found:
                 event(log, found, logging.ERROR, detail=error)
         else:
-            if found == "state_lost" != condition:
+            if found == "state_older" != condition:
+                older = states.StateOlder(await states.version(redis), await states.newest(redis))
+                event(log, found, logging.ERROR, detail=older, snapshot=saved)
+            elif found == "state_lost" != condition:
                 event(log, found, logging.ERROR, detail=StateLost(), snapshot=saved)
+            elif found == "no_state" != condition:
+                event(log, found, logging.WARNING, detail="nothing was ever applied; start one with --config")
             elif found == "ok" != condition:
                 event(log, "redis_well", version=saved)
         condition = found
@@ -50,9 +57,15 @@ async def keep_watching(redis: Redis, data_dir: Path) -> None:
 
 
 async def _look(redis: Redis, data_dir: Path, saved: int) -> tuple[str, int]:
+    # Before the version: a worker that is ahead of one read earlier may just have been quick.
+    newest = max(saved, await newest_reported(redis))
     version = await states.version(redis)
     if version == 0:
-        return "state_lost", saved
+        return "state_lost" if saved else "no_state", saved
+    if version < newest:
+        # What is on disk stays there: it is what can be restored.
+        await states.note_newest(redis, newest)
+        return "state_older", saved
     if version != saved:
         state = await states.read(redis)
         if state is not None:

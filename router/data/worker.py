@@ -151,6 +151,9 @@ async def _from_redis(plane: Plane, redis: Redis, data_dir: Path) -> tuple[State
         state = await states.read(redis)
         if state is None:
             return None, "Redis has none"
+        last = load(data_dir)
+        if last is not None and state.version < last.version:
+            return None, f"the one in Redis is older, version {state.version}"
         plane.adopt(state)
     except StoreUnavailable as error:
         return None, f"Redis does not answer ({error})"

@@ -18,7 +18,9 @@ from router.store.script import Script
 from router.store.versions import KEPT_VERSIONS, Record, encode_record
 
 _commit = Script("commit")
+_newest = Script("newest")
 _NOT_LEADING: Final = 2
+_OLDER: Final = 3
 _encode_epoch = msgspec.json.Encoder().encode
 _decode_epoch = msgspec.json.Decoder(Epoch).decode
 
@@ -27,6 +29,20 @@ class EpochConflict(TurnoutError):
     """An epoch's number was given before, to another allocation."""
 
     status = 409
+
+
+class StateOlder(TurnoutError):
+    """Redis has a state, and a newer one was in force: a backup was restored, or a failover lost it."""
+
+    status = 503
+
+    def __init__(self, version: int, newest: int) -> None:
+        super().__init__(
+            f"Redis has version {version} of the state, and version {newest} was in force before: a backup "
+            "was restored, or a failover lost the last writes. The workers go on with what they have, and "
+            "nothing is changed until POST /api/v1/restore makes the last snapshot the state again; after "
+            "that an older version can be rolled back to"
+        )
 
 
 async def read(redis: Redis) -> State | None:
@@ -48,6 +64,22 @@ async def version(redis: Redis) -> int:
     return int(number or 0)
 
 
+async def note_newest(redis: Redis, version: int) -> None:
+    """Remember that a version was in force: from now on none up to it is committed, but `StateOlder`.
+
+    For what knows it elsewhere than from Redis, when the version in Redis is below it.
+    """
+    with seam():
+        await _newest.run(redis, [keys.NEWEST], [version])
+
+
+async def newest(redis: Redis) -> int:
+    """The newest version that was noted as one that was in force; 0 where there was no need to."""
+    with seam():
+        number: Any = await redis.get(keys.NEWEST)
+    return int(number or 0)
+
+
 async def commit(
     redis: Redis,
     state: State,
@@ -62,16 +94,19 @@ async def commit(
     Its epochs are recorded in the same step, so that none that ever was in force is unknown; so are the
     version's record and the audit log's entry, where they are given. `EpochConflict`, and nothing done, when
     an epoch has the number of another allocation of before; `LeaseLost`, and nothing done, when ``fence`` is
-    given and the lease is not held under that number.
+    given and the lease is not held under that number; `StateOlder` where a version as new was in force.
     """
     if state.version != expected_version + 1:
         raise ValueError(f"version must be {expected_version + 1}, the one after, got {state.version}")
     return await _commit_over(redis, state, expected_version, record, entry, fence)
 
 
-async def restore(redis: Redis, state: State, record: Record, entry: Entry) -> bool:
-    """Make this the state if there is none, at whichever version it has; the key that signs goes with it."""
-    if not await _commit_over(redis, state, 0, record, entry):
+async def restore(redis: Redis, state: State, record: Record, entry: Entry, over: int = 0) -> bool:
+    """Make this the state if version ``over`` (0: none) is in force; the key that signs goes with it.
+
+    It may have any version that is above all that were noted as newest.
+    """
+    if not await _commit_over(redis, state, over, record, entry):
         return False
     with seam():
         await redis.set(keys.SIGNING_KEY, state.key)
@@ -88,7 +123,7 @@ async def _commit_over(
 ) -> bool:
     automatic = record is not None and record.automatic
     origin = keys.VERSIONS_AUTOMATIC if automatic else keys.VERSIONS_BY_HAND
-    names = [keys.STATE, keys.VERSIONS, origin, keys.AUDIT, keys.LEASE]
+    names = [keys.STATE, keys.VERSIONS, origin, keys.AUDIT, keys.LEASE, keys.NEWEST]
     names += [keys.epochs(name) for name in state.epochs]
     arguments: list[str | bytes | int] = [expected_version, state.version, encode_state(state), keys.NOTICE]
     arguments += [b"" if record is None else encode_record(record), KEPT_VERSIONS]
@@ -109,6 +144,8 @@ async def _commit_over(
             f"the lease is not held under the fencing number {fence} any more; allowed: acquire it anew, "
             "read the state, and decide again"
         )
+    if result == _OLDER:
+        raise StateOlder(expected_version, await newest(redis))
     return result == 1
 
 

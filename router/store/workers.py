@@ -60,3 +60,8 @@ async def list_workers(redis: Redis) -> list[WorkerReport]:
         documents: Any = await redis.mget([keys.worker(name.decode()) for name in names]) if names else []
     reports = [_decode(document) for document in documents if document is not None]
     return sorted(reports, key=lambda report: (report.host, report.pid, report.worker))
+
+
+async def newest_reported(redis: Redis) -> int:
+    """The newest version that any worker says it runs; 0 where none says anything."""
+    return max((report.version for report in await list_workers(redis)), default=0)

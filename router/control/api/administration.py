@@ -1,4 +1,4 @@
-"""What may administrators do: tokens; and what helps when Redis came back empty?"""
+"""What may administrators do: tokens; and what helps when Redis came back empty or older?"""
 
 from __future__ import annotations
 
@@ -106,8 +106,9 @@ async def _record(call: Call, now: float, detail: str, status: int) -> None:
 async def read_snapshot(call: Call) -> Answer:
     """What could be restored."""
     last = load(call.desk.data_dir)
+    version, newest = await states.version(call.desk.redis), await states.newest(call.desk.redis)
     view = SnapshotView(
-        lost=not await states.version(call.desk.redis),
+        lost=not version or version < newest,
         version=None if last is None else last.version,
         experiments=() if last is None else tuple(last.settings.experiments),
     )
@@ -163,7 +164,7 @@ ENDPOINTS = (
         method="POST",
         path="/api/v1/restore",
         name="restore_snapshot",
-        summary="Make the last snapshot the state again, after Redis came back empty",
+        summary="Make the last snapshot the state again, after Redis came back empty or older",
         handler=restore_snapshot,
         answers={200: Restored},
         role="operator",

@@ -21,7 +21,7 @@ from router.store import states
 class Health(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``ok`` with the version in force; or what is the matter, with status 503."""
 
-    status: Literal["ok", "state_lost", "redis_away"]
+    status: Literal["ok", "state_lost", "state_older", "redis_away"]
     version: int | None = None
     detail: str = ""
 
@@ -29,11 +29,14 @@ class Health(Struct, frozen=True, kw_only=True, omit_defaults=True):
 async def health(call: Call) -> Answer:
     """Whether operators can work: the workers have a health of their own."""
     try:
-        version = await states.version(call.desk.redis)
+        version, newest = await states.version(call.desk.redis), await states.newest(call.desk.redis)
     except StoreUnavailable as error:
         return Answer(Health(status="redis_away", detail=str(error)), 503)
     if not version:
         return Answer(Health(status="state_lost", detail=str(StateLost())), 503)
+    if version < newest:
+        detail = str(states.StateOlder(version, newest))
+        return Answer(Health(status="state_older", version=version, detail=detail), 503)
     return Answer(Health(status="ok", version=version))
 
 

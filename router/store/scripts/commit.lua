@@ -1,30 +1,33 @@
 -- Replaces the state if its version is the expected one, and records the epochs it names, the version and who
 -- made it.
--- KEYS: the state, the versions' records, the versions of this origin, the audit log, the lease; then each
---       experiment's epochs.
+-- KEYS: the state, the versions' records, the versions of this origin, the audit log, the lease, the newest
+--       version known; then each experiment's epochs.
 -- ARGV: expected version, new version, document, channel for the notice, the version's record, how many
 --       versions of this origin are kept, the audit log's entry, how many of those are kept, the fencing number
 --       under which the lease must be held; then each epoch's number and document. A record or an entry that is
 --       empty is not written, and a fencing number that is empty is not asked for.
 -- Returns 1 when committed, 0 when another version is in force, 2 when the lease is not held under that number,
---         -i when epoch i was recorded differently.
+--         3 when the new version is none above the newest known, -i when epoch i was recorded differently.
 if ARGV[9] ~= '' and string.match(redis.call('GET', KEYS[5]) or '', '^%d+') ~= ARGV[9] then
   return 2
 end
 if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then
   return 0
 end
+if tonumber(redis.call('GET', KEYS[6]) or 0) >= tonumber(ARGV[2]) then
+  return 3
+end
 
-for i = 1, #KEYS - 5 do
-  local kept = redis.call('HGET', KEYS[5 + i], ARGV[8 + 2 * i])
+for i = 1, #KEYS - 6 do
+  local kept = redis.call('HGET', KEYS[6 + i], ARGV[8 + 2 * i])
   if kept and kept ~= ARGV[9 + 2 * i] then
     return -i
   end
 end
 
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'document', ARGV[3])
-for i = 1, #KEYS - 5 do
-  redis.call('HSETNX', KEYS[5 + i], ARGV[8 + 2 * i], ARGV[9 + 2 * i])
+for i = 1, #KEYS - 6 do
+  redis.call('HSETNX', KEYS[6 + i], ARGV[8 + 2 * i], ARGV[9 + 2 * i])
 end
 if ARGV[5] ~= '' then
   redis.call('HSET', KEYS[2], ARGV[2], ARGV[5])

@@ -1,4 +1,4 @@
-"""Is a Redis that came back empty noticed, and does the last snapshot become the state when it is asked?"""
+"""Is a Redis that came back empty or older noticed, and does the last snapshot become the state again?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from router.control.restoring import restore
 from router.control.token_file import load_tokens
 from router.control.watch import keep_watching
 from router.last_state import load, save
+from router.state import State
 from router.store import keys, states
+from router.store.workers import WorkerReport, report_worker
 from tests.router.control.stage import CONFIGURATION, KEY, Stage, applied
 
 AUTHOR = Author(who="a test", role="", peer="", action="restore", target="")
@@ -99,3 +101,82 @@ async def test_the_watch_keeps_the_disk_and_says_each_trouble_once(
         watching.cancel()
     assert caplog.text.count("state_lost") == 1
     assert [record.name for record in load_tokens(stage.data_dir)] == ["root"]
+
+
+async def older(stage: Stage) -> State:
+    """Redis, as it was two versions ago; the disk has the newest state, which this returns."""
+    backup = {name: await stage.redis.dump(name) for name in await stage.redis.keys("*")}
+    for weight in (1, 2):
+        weights = {"weights": {"champion": weight, "challenger": 1}}
+        assert (await stage.call("PATCH", RANKER, weights, if_match="*")).status_code == 200
+    newest = await stage.state()
+    save(stage.data_dir, newest)
+    await stage.redis.flushall()
+    for name, value in backup.items():
+        await stage.redis.restore(name, 0, value)
+    return newest
+
+
+async def noticed(stage: Stage, caplog: pytest.LogCaptureFixture, name: str = "state_older") -> None:
+    """Watch until an event is in the log."""
+    caplog.set_level(logging.INFO, "turnout.control")
+    watching = asyncio.create_task(keep_watching(stage.redis, stage.data_dir))
+    try:
+        async with asyncio.timeout(20):
+            while name not in caplog.text:
+                await asyncio.sleep(0.01)
+    finally:
+        watching.cancel()
+
+
+async def test_an_older_state_is_told_and_changes_nothing(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    newest = await older(stage)
+    await noticed(stage, caplog)
+    assert "version 1" in caplog.text
+    assert f"version {newest.version}" in caplog.text
+    assert load(stage.data_dir) == newest
+
+    health = await stage.client.get("/health")
+    assert (health.status_code, health.json()["status"], health.json()["version"]) == (503, "state_older", 1)
+    answer = await stage.call("PATCH", RANKER, {"weights": {"champion": 9, "challenger": 1}}, if_match="*")
+    assert (answer.status_code, answer.json()["title"]) == (503, "StateOlder")
+    assert "POST /api/v1/restore" in answer.json()["detail"]
+    assert await states.version(stage.redis) == 1
+    assert (await stage.call("GET", "/snapshot")).json()["lost"] is True
+
+
+async def test_a_start_on_an_older_state_applies_nothing(stage: Stage) -> None:
+    newest = await older(stage)
+    changed = {**CONFIGURATION, "routes": CONFIGURATION["routes"][:1]}
+    assert await applied(stage.redis, stage.data_dir, changed) is None
+    assert await states.version(stage.redis) == 1
+    assert await states.newest(stage.redis) == newest.version
+
+
+async def test_the_newest_state_is_restored_over_an_older_one(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    newest = await older(stage)
+    await noticed(stage, caplog)
+    assert (await stage.call("POST", "/restore")).json() == {"version": newest.version + 1}
+    state = await stage.state()
+    assert state.settings == newest.settings
+    assert state.epochs["ranker"].number == newest.epochs["ranker"].number + 1
+    numbers = [epoch.number for epoch in await states.read_epochs(stage.redis, "ranker")]
+    assert numbers == [1, state.epochs["ranker"].number]
+    assert (await stage.client.get("/health")).json() == {"status": "ok", "version": newest.version + 1}
+    assert (await stage.call("POST", "/restore")).status_code == 409
+    weights = {"weights": {"champion": 9, "challenger": 1}}
+    assert (await stage.call("PATCH", RANKER, weights, if_match="*")).status_code == 200
+
+
+async def test_what_only_a_worker_knows_counts_too(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """As where the control plane's own disk is new: no version and no epoch of before is given again."""
+    report = WorkerReport(worker="w", host="h", pid=1, started=1.0, version=9, since=1.0)
+    await report_worker(stage.redis, report, 100.0)
+    await noticed(stage, caplog)
+    before = await stage.state()
+    assert (await stage.call("POST", "/restore")).json() == {"version": 10}
+    assert (await stage.state()).epochs["ranker"].number == before.epochs["ranker"].number + 9

@@ -80,6 +80,16 @@ async def test_by_the_last_one_where_redis_has_none(redis: Redis, plane: Plane, 
     assert plane.snapshot.state == state(3)
 
 
+async def test_by_the_last_one_where_redis_has_an_older_one(
+    redis: Redis, plane: Plane, tmp_path: Path
+) -> None:
+    """As after a backup was restored; the one on disk stays, because it can be restored."""
+    save(tmp_path, state(3))
+    assert await states.commit(redis, state(1), 0)
+    assert (await adopt_first(plane, redis, tmp_path)).version == 3
+    assert load(tmp_path) == state(3)
+
+
 async def test_by_the_last_one_where_nobody_answers(plane: Plane, tmp_path: Path) -> None:
     save(tmp_path, state(3))
     async with connect(f"unix://{tmp_path}/nobody") as redis:

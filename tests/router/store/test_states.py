@@ -62,6 +62,19 @@ async def test_of_many_at_once_one_commits(redis: Redis) -> None:
     assert await states.read_epochs(redis, "ranker") == [winner.epochs["ranker"]]
 
 
+async def test_what_was_in_force_before_is_not_committed_again(redis: Redis) -> None:
+    """As after a failover that lost the last commits."""
+    await states.commit(redis, state(1, ranker=epoch(1)), 0)
+    assert await states.newest(redis) == 0
+    for noted in (3, 2):
+        await states.note_newest(redis, noted)
+        assert await states.newest(redis) == 3
+    with pytest.raises(states.StateOlder, match="version 1 of the state, and version 3"):
+        await states.commit(redis, state(2, ranker=epoch(2, 50)), 1)
+    assert await states.version(redis) == 1
+    assert await states.read_epochs(redis, "ranker") == [epoch(1)]
+
+
 async def test_a_version_is_the_one_after(redis: Redis) -> None:
     with pytest.raises(ValueError, match="version must be 1"):
         await states.commit(redis, state(2), 0)
