@@ -23,13 +23,24 @@ Phase = Literal[
 ]
 PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 
-Event = Literal["harm", "abort", "promote", "hold", "resume", "ready", "closed", "open", "last", "wait"]
-"""What happens, from what weighs most to what weighs least:
-
-``harm`` the verdict; ``abort``, ``promote``, ``resume`` an operator's word, a webhook's, or the rule for a
-deadline or for silence, which may also be to ``hold``; then, once a step has been found safe for long enough,
-``ready`` for the next step, or for the ``last`` thing there is to do; a gate found ``closed``, and found
-``open``. ``wait`` is that nothing of this happens: too little data, above all.
+Event = Literal[
+    "abort",
+    "promote",
+    "resume",
+    "harm",
+    "hold",
+    "ready",
+    "gated",
+    "last",
+    "last gated",
+    "open",
+    "wait",
+]
+"""What happens. ``abort``, ``promote`` and ``resume`` are an operator's words; the first two also what a
+webhook or the rule for a deadline or for silence says, which may be to ``hold`` instead. ``harm`` is that
+verdict. Where a step has been found safe for long enough it is ``ready`` for the next one, or for all of the
+traffic where it is the ``last``; or else ``gated`` before it. ``open`` is such a gate found open. ``wait`` is
+that nothing of this is so: too little data, above all.
 """
 EVENTS: Final[tuple[Event, ...]] = get_args(Event)
 
@@ -37,7 +48,7 @@ _BEGINNING: Final[Mapping[Event, Phase]] = {
     "abort": "Failed",
     "promote": "Promoting",
     "ready": "Progressing",
-    "closed": "Waiting",
+    "gated": "Waiting",
 }
 _WATCHED: Final[Mapping[Event, Phase]] = {
     "harm": "Failed",
@@ -50,7 +61,13 @@ _WATCHED: Final[Mapping[Event, Phase]] = {
 TRANSITIONS: Final[Mapping[Phase, Mapping[Event, Phase]]] = {
     "Initializing": _BEGINNING,
     "Waiting": {**_WATCHED, "open": "Progressing"},
-    "Progressing": {**_WATCHED, "ready": "Progressing", "closed": "Waiting", "last": "Promoting"},
+    "Progressing": {
+        **_WATCHED,
+        "ready": "Progressing",
+        "gated": "Waiting",
+        "last": "Promoting",
+        "last gated": "WaitingPromotion",
+    },
     "WaitingPromotion": {**_WATCHED, "open": "Promoting"},
     "Promoting": {"abort": "Failed", "ready": "Finalising"},
     "Finalising": {"abort": "Failed", "ready": "Succeeded"},

@@ -1,0 +1,42 @@
+"""What is found of a canary: a verdict, and what it follows from?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+Word = Literal["harm", "safe", "not enough data"]
+UNSURE: Final[Word] = "not enough data"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is known of one guardrail. ``harm`` is the difference, positive where the candidate is worse."""
+
+    name: str
+    verdict: Word
+    margin: float
+    control: float | None = None
+    candidate: float | None = None
+    harm: float | None = None
+    harm_upper: float | None = None
+    p_value: float = 1.0
+    units: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict over all guardrails, and what it follows from."""
+
+    word: Word
+    findings: tuple[Finding, ...]
+
+    def worst(self) -> Finding:
+        """The finding with the smallest p-value for harm."""
+        return min(self.findings, key=lambda each: each.p_value)
+
+
+def shown(finding: Finding) -> Mapping[str, Any]:
+    """A finding as JSON's types."""
+    return {name: getattr(finding, name) for name in Finding.__slots__}
