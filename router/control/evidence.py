@@ -119,11 +119,11 @@ def _decoded(
     width = len(layout.ARRAYS) + 2 * len(metrics)
     of_cells = [stored[first : first + width] for first in range(0, len(stored), width)]
     whole = len(_COUNTS) + len(metrics)
-    counts = _arrays([cell[:whole] for cell in of_cells], layout.COUNT_TYPE, BUCKETS)
-    sums = _arrays([cell[whole : whole + len(metrics)] for cell in of_cells], layout.SUM_TYPE, BUCKETS)
-    histograms = _arrays(
-        [cell[whole + len(metrics) :] for cell in of_cells], layout.CELL_TYPE, layout.GROUPS * CELLS
-    ).astype(np.int64)
+    below = whole + len(metrics)
+    counts = _arrays([cell[:whole] for cell in of_cells], layout.COUNT_TYPE, np.int64, BUCKETS)
+    sums = _arrays([cell[whole:below] for cell in of_cells], layout.SUM_TYPE, np.float64, BUCKETS)
+    size = layout.GROUPS * CELLS
+    histograms = _arrays([cell[below:] for cell in of_cells], layout.CELL_TYPE, np.int64, size)
     for place, found in enumerate(of_cells):
         if not (any(found) or marked[place] or periods[place]):
             yield None
@@ -164,12 +164,17 @@ def linear_count(marked: int) -> tuple[float, float]:
     return POSITIONS * load, POSITIONS * (expm1(load) - load)
 
 
-def _arrays(stored: Sequence[Sequence[bytes | None]], kind: str, size: int) -> NDArray[Any]:
-    """Strings as arrays of ``size`` in the machine's own order: what lies beyond a string's end is zero."""
-    length = size * np.dtype(kind).itemsize
-    joined = b"".join((each or b"").ljust(length, b"\0") for row in stored for each in row)
-    shape = (len(stored), len(stored[0]), size)
-    return np.frombuffer(joined, dtype=kind).reshape(shape).astype(np.dtype(kind).newbyteorder("="))
+def _arrays(
+    stored: Sequence[Sequence[bytes | None]], kind: str, own: type[np.generic], size: int
+) -> NDArray[Any]:
+    """Strings as arrays of ``size`` in the ``own`` type: what lies beyond a string's end is zero."""
+    found = np.zeros((len(stored), len(stored[0]), size), own)
+    for row, strings in zip(found, stored, strict=True):
+        for array, each in zip(row, strings, strict=True):
+            if each:
+                values = np.frombuffer(each, kind)
+                array[: len(values)] = values
+    return found
 
 
 def _since(periods: Mapping[bytes, bytes], mature: float) -> int:
