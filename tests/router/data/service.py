@@ -79,6 +79,12 @@ class Command:
             raise
         return self
 
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        assert self.stop() == 0, self.said[-5000:]
+
     def children(self, text: str) -> list[int]:
         """The descendants whose command line has ``text``."""
         return [pid for pid in descendants(self.process.pid) if text in command_line(pid)]
