@@ -1,4 +1,4 @@
-"""Does ``turnout serve`` refuse what cannot work before it starts anything?"""
+"""Do ``turnout serve``, ``proxy`` and ``control`` refuse what cannot work before they start anything?"""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ def test_a_configuration_that_cannot_be_used(turnout: Turnout, config: Path, tmp
         (["--key", "short"], "--key has 5 bytes; allowed: 16 to 32"),
         (["--key", "é" * 17], "--key has 34 bytes; allowed: 16 to 32"),
         (["--port", "8080", "--control-port", "8080"], "--port and --control-port are both 8080"),
+        (["--port", "8080", "--metrics-port", "8080"], "--port and --metrics-port are both 8080"),
+        (["--drain-delay", "-1"], "--drain-delay"),
         (["--workers", "0"], "--workers"),
         (["--port", "70000"], "--port"),
         (["--port", "http"], "--port"),
@@ -72,3 +74,35 @@ def test_without_a_configuration_it_says_which_option_is_missing(turnout: Turnou
     ran = turnout("serve")
     assert ran.status == 2
     assert "--config" in ran.error
+
+
+@pytest.mark.parametrize("command", ["proxy", "control"])
+def test_a_plane_alone_needs_a_redis_that_others_share(turnout: Turnout, command: str) -> None:
+    ran = turnout(command)
+    assert (ran.status, ran.out) == (2, "")
+    assert "--redis-url" in ran.error
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "said"),
+    [
+        ("proxy", ["--port", "8082"], "--port and --metrics-port are both 8082"),
+        ("control", ["--key", "k" * 16], "--key comes into force with a configuration; give --config, too"),
+        ("control", ["--config", "nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+def test_options_of_a_plane_alone_that_cannot_work(
+    turnout: Turnout, command: str, options: list[str], said: str
+) -> None:
+    ran = turnout(command, *options, environment={"TURNOUT_REDIS": "redis://127.0.0.1:1/0"})
+    assert (ran.status, ran.out) == (2, "")
+    assert said in ran.error
+    assert "Traceback" not in ran.error
+
+
+def test_a_redis_url_of_another_scheme_is_refused(turnout: Turnout, config: Path, tmp_path: Path) -> None:
+    options = ["--config", str(config), "--data-dir", str(tmp_path / "data"), "--control-port", "0"]
+    ran = turnout("control", "--redis-url", "http://127.0.0.1:1", *options)
+    assert ran.status != 0
+    assert "redis://" in ran.error
+    assert "Traceback" not in ran.error
