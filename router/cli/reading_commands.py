@@ -109,3 +109,17 @@ def report(
     from router.cli.contexts import target_of
 
     command.run(target_of(url, context), experiment, output)
+
+
+@app.command("off-policy", rich_help_panel=_PANEL, epilog="Example: turnout off-policy ranker")
+def off_policy(
+    experiment: ExperimentName,
+    url: Url = None,
+    context: ContextName = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Print what other policies would have earned on the logged decisions of a contextual bandit."""
+    from router.cli import off_policy as command
+    from router.cli.contexts import target_of
+
+    command.run(target_of(url, context), experiment, output)

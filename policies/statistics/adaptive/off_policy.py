@@ -15,7 +15,7 @@ from the probability logged with each decision, never one computed again later.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import inf
+from math import inf, sqrt
 from typing import Final, Literal
 
 import numpy as np
@@ -77,7 +77,7 @@ def off_policy_value(
         base, residual = _modelled(actions, rewards, policy, np.asarray(predicted, dtype=float))
     scores = _scores(estimator, base, weights, residual)
     value = float(scores.mean())
-    error = float(scores.std(ddof=1)) / np.sqrt(n)
+    error = float(scores.std(ddof=1)) / sqrt(n)
     if error == 0.0:
         return NotEstimable(method, "zero variance")
     width = critical(alpha) * error
