@@ -89,7 +89,7 @@ def places_of(
 
 
 def _launcher(module: str, told: msgspec.Struct, *descriptors: int) -> Callable[[], Child]:
-    written = msgspec.json.encode(told).decode()
+    written = msgspec.json.encode(told)
     return lambda: processes.start(module, f"router.{module}", written, descriptors)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 _PR_SET_PDEATHSIG = 1
 
@@ -41,14 +43,18 @@ class Child:
         os.close(self.ready_fd)
 
 
-def start(name: str, module: str, options: str, pass_fds: Sequence[int] = ()) -> Child:
-    """Start ``python -m module OPTIONS READY_FD`` in a session of its own: Ctrl-C is ours to handle."""
+def start(name: str, module: str, options: bytes, pass_fds: Sequence[int] = ()) -> Child:
+    """Start ``python -m module READY_FD`` in a session of its own: Ctrl-C is ours to handle.
+
+    It reads the options from its standard input, because others can read a command line, and they may hold a
+    key or a password.
+    """
     read_fd, write_fd = os.pipe()
     os.set_blocking(read_fd, False)
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, options, str(write_fd)],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", module, str(write_fd)],
+            stdin=subprocess.PIPE,
             pass_fds=[*pass_fds, write_fd],
             start_new_session=True,
             preexec_fn=die_with_parent(),
@@ -58,10 +64,19 @@ def start(name: str, module: str, options: str, pass_fds: Sequence[int] = ()) ->
         raise
     finally:
         os.close(write_fd)
+    assert process.stdin is not None
+    # A child that has died already reads nothing; whoever watches it sees that.
+    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+        pipe.write(options)
     return Child(name, process, read_fd)
 
 
+def told() -> tuple[bytes, Callable[[], None]]:
+    """What the parent wrote, and the function to call once when ready; called by the child, as it starts."""
+    return sys.stdin.buffer.read(), partial(say_ready, int(sys.argv[1]))
+
+
 def say_ready(fd: int) -> None:
-    """Tell the parent; called once, by the child."""
+    """Tell the parent."""
     os.write(fd, b"1")
     os.close(fd)

@@ -8,6 +8,7 @@ from collections import Counter
 from router.config_file import load
 from router.errors import ConfigurationError
 from router.options import NodeOptions
+from router.store.address import parse
 from router.supervisor import supervise
 
 _KEY_BYTES = range(16, 33)
@@ -19,6 +20,8 @@ def run(options: NodeOptions) -> int:
     The configuration file is read to see whether it can be used; whoever applies it reads it again.
     """
     _check_ports(options)
+    if options.redis_url is not None:
+        parse(options.redis_url)
     if options.control is not None:
         key, path = options.control.key, options.control.config_path
         if key is not None and (length := len(key.encode())) not in _KEY_BYTES:

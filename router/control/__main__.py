@@ -1,10 +1,9 @@
-"""``python -m router.control OPTIONS READY_FD``: the control plane, as the supervisor starts it."""
+"""``python -m router.control READY_FD``: the control plane, as the supervisor starts it."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from functools import partial
 
 import msgspec
 import uvloop
@@ -13,15 +12,16 @@ from router.control.process import run
 from router.errors import TurnoutError
 from router.logs import configure
 from router.options import ControlProcess
-from router.processes import say_ready
+from router.processes import told
 
 
 def main() -> int:
     """Run until told to end; 1 with one line of why if it cannot."""
-    options = msgspec.json.decode(sys.argv[1], type=ControlProcess)
+    written, ready = told()
+    options = msgspec.json.decode(written, type=ControlProcess)
     configure(options.log_format)
     try:
-        uvloop.run(run(options, partial(say_ready, int(sys.argv[2]))))
+        uvloop.run(run(options, ready))
     except TurnoutError as error:
         logging.getLogger("turnout.control").error("%s", error)
         return 1

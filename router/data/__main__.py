@@ -1,10 +1,9 @@
-"""``python -m router.data OPTIONS READY_FD``: one worker, as the supervisor starts it."""
+"""``python -m router.data READY_FD``: one worker, as the supervisor starts it."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from functools import partial
 
 import msgspec
 import uvloop
@@ -13,15 +12,16 @@ from router.data.worker import run
 from router.errors import TurnoutError
 from router.logs import configure
 from router.options import WorkerProcess
-from router.processes import say_ready
+from router.processes import told
 
 
 def main() -> int:
     """Run until told to end; 1 with one line of why if it cannot."""
-    options = msgspec.json.decode(sys.argv[1], type=WorkerProcess)
+    written, ready = told()
+    options = msgspec.json.decode(written, type=WorkerProcess)
     configure(options.log_format)
     try:
-        uvloop.run(run(options, partial(say_ready, int(sys.argv[2]))))
+        uvloop.run(run(options, ready))
     except TurnoutError as error:
         logging.getLogger("turnout.data").error("%s", error)
         return 1

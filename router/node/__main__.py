@@ -1,10 +1,9 @@
-"""``python -m router.node OPTIONS READY_FD``: metrics and probes of a node, as the supervisor starts it."""
+"""``python -m router.node READY_FD``: metrics and probes of a node, as the supervisor starts it."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from functools import partial
 
 import msgspec
 import uvloop
@@ -13,15 +12,16 @@ from router.errors import TurnoutError
 from router.logs import configure
 from router.node.process import run
 from router.options import ProbeProcess
-from router.processes import say_ready
+from router.processes import told
 
 
 def main() -> int:
     """Run until told to end; 1 with one line of why if it cannot."""
-    options = msgspec.json.decode(sys.argv[1], type=ProbeProcess)
+    written, ready = told()
+    options = msgspec.json.decode(written, type=ProbeProcess)
     configure(options.log_format)
     try:
-        uvloop.run(run(options, partial(say_ready, int(sys.argv[2]))))
+        uvloop.run(run(options, ready))
     except TurnoutError as error:
         logging.getLogger("turnout.node").error("%s", error)
         return 1

@@ -19,7 +19,7 @@ MODULES = {
     "ready": """
 import sys, time
 from router.processes import say_ready
-say_ready(int(sys.argv[2]))
+say_ready(int(sys.argv[1]))
 time.sleep(60)
 """,
     "silent": """
@@ -28,15 +28,16 @@ sys.exit(3)
 """,
     "told": """
 import os, pathlib, sys
-from router.processes import say_ready
+from router.processes import told
 leads = os.getsid(0) == os.getpid()
-pathlib.Path("told").write_text(f"{sys.argv[1]} {leads} {sys.stdin.read()!r}")
-say_ready(int(sys.argv[2]))
+options, ready = told()
+pathlib.Path("told").write_text(f"{options.decode()} {leads} {len(sys.argv)}")
+ready()
 """,
     "parent": """
 import time
 from router.processes import start
-child = start("child", "ready", "")
+child = start("child", "ready", b"")
 print(child.process.pid, flush=True)
 time.sleep(60)
 """,
@@ -72,7 +73,7 @@ def said(child: Child) -> bytes | None:
 
 
 def test_a_child_says_once_that_it_is_ready(folder: Path, children: list[Child]) -> None:
-    child = start("one", "ready", "{}")
+    child = start("one", "ready", b"{}")
     children.append(child)
     assert child.name == "one"
     assert until(lambda: said(child), "it is ready") == b"1"
@@ -82,17 +83,19 @@ def test_a_child_says_once_that_it_is_ready(folder: Path, children: list[Child])
 
 
 def test_a_child_that_dies_says_nothing(folder: Path, children: list[Child]) -> None:
-    child = start("one", "silent", "{}")
+    child = start("one", "silent", b"{}")
     children.append(child)
     assert child.process.wait(20) == 3
     assert said(child) == b""
 
 
-def test_a_child_is_told_its_options_in_a_session_of_its_own(folder: Path, children: list[Child]) -> None:
-    child = start("one", "told", '{"a": 1}')
+def test_a_child_is_told_its_options_where_nobody_else_reads_in_a_session_of_its_own(
+    folder: Path, children: list[Child]
+) -> None:
+    child = start("one", "told", b'{"a": 1}')
     children.append(child)
     assert child.process.wait(20) == 0
-    assert (folder / "told").read_text() == "{\"a\": 1} True ''"
+    assert (folder / "told").read_text() == '{"a": 1} True 2'
     assert said(child) == b"1"
 
 
@@ -101,7 +104,7 @@ def test_a_child_has_the_descriptors_that_it_is_given_and_no_others(
 ) -> None:
     ours, given = os.open(folder, os.O_RDONLY), os.open(folder, os.O_RDONLY)
     try:
-        child = start("one", "ready", "{}", [given])
+        child = start("one", "ready", b"{}", [given])
         children.append(child)
         until(lambda: said(child), "it is ready")
         held = {int(path.name) for path in Path(f"/proc/{child.process.pid}/fd").iterdir()}
@@ -127,5 +130,5 @@ def test_a_start_that_fails_leaves_no_descriptor_open(folder: Path, monkeypatch:
     monkeypatch.setattr(sys, "executable", str(folder / "nowhere"))
     for _ in range(3):
         with pytest.raises(FileNotFoundError):
-            start("one", "ready", "{}")
+            start("one", "ready", b"{}")
     assert len(list(Path("/proc/self/fd").iterdir())) == before

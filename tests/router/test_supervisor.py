@@ -205,3 +205,9 @@ def test_a_second_signal_while_it_ends_changes_nothing(apart: Service) -> None:
         for _ in range(3):
             command.process.send_signal(signal.SIGTERM)
         assert command.process.wait(60) == 0
+
+
+def test_what_a_process_is_told_is_in_no_command_line(apart: Service, redis: OwnRedis) -> None:
+    """A Redis URL may hold a password, and the control process is told the key that signs."""
+    assert len(apart.children("router.")) == 4
+    assert apart.children(redis.url) == []

@@ -100,9 +100,10 @@ def test_options_of_a_plane_alone_that_cannot_work(
     assert "Traceback" not in ran.error
 
 
-def test_a_redis_url_of_another_scheme_is_refused(turnout: Turnout, config: Path, tmp_path: Path) -> None:
-    options = ["--config", str(config), "--data-dir", str(tmp_path / "data"), "--control-port", "0"]
-    ran = turnout("control", "--redis-url", "http://127.0.0.1:1", *options)
-    assert ran.status != 0
+@pytest.mark.parametrize("command", ["serve", "proxy", "control"])
+def test_a_redis_url_of_another_scheme_is_refused(turnout: Turnout, config: Path, command: str) -> None:
+    given = [] if command == "proxy" else ["--config", str(config)]
+    ran = turnout(command, "--redis-url", "http://127.0.0.1:1", *given)
+    assert (ran.status, ran.out) == (2, "")
     assert "redis://" in ran.error
     assert "Traceback" not in ran.error
