@@ -23,6 +23,7 @@ from router.errors import TokenError
 VERSION = 1
 UNIDENTIFIED = 1
 FORCED = 2
+FALLBACK = 4
 LOGGED = 8
 
 _SIGNATURE = 12

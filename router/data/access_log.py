@@ -21,7 +21,7 @@ class LoggedExchange(Exchange):
 
     def _end(self, status: int) -> None:
         super()._end(status)
-        slot, trial = self._slot, self._entry.trial
+        slot = self._slot
         about: dict[str, object] = {
             "method": self.method.decode("latin-1"),
             # Without the query, which may hold a unit, or a secret.
@@ -32,8 +32,8 @@ class LoggedExchange(Exchange):
             "peer": self.client.peer.decode(),
             "request_id": self.request_id.decode("latin-1"),
         }
-        if slot is not None and trial is not None:
-            about |= {"experiment": trial.name, "variant": slot.variant}
+        if slot is not None:
+            about |= {"experiment": slot.accumulator.experiment, "variant": slot.variant}
         text = " ".join(f"{name}={value}" for name, value in about.items() if value != "")
         log.info("request %s", text, extra={"event": "request", "about": about})
 

@@ -14,7 +14,7 @@ from router.token import FORCED
 
 if TYPE_CHECKING:
     from router.data.context import Choice
-    from router.data.snapshot import Slot
+    from router.data.trial import Slot
 
 CLIENT_CLOSED = 499
 
@@ -77,7 +77,7 @@ class Answering(Request):
     def _add_own(self, out: list[bytes]) -> None:
         slot = self._slot
         if slot is None:
-            out += (b"x-request-id: ", self.request_id, CRLF)
+            out += (b"x-request-id: ", self.request_id, CRLF, self._cookie)
             return
         plane = self.client.plane
         decision = next(plane.decisions)

@@ -7,32 +7,37 @@ Nothing here waits: every step is a call from one of the two connections, the po
 
 from __future__ import annotations
 
-from binascii import hexlify
-from os import urandom
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from policies.assignment import assign, place
-from router.data.answering import CLIENT_CLOSED, Answering
+from router.data.answering import CLIENT_CLOSED
 from router.data.answers import Refusal
+from router.data.deciding import Deciding
 from router.data.pool import Address
 from router.data.request import FOREVER
 from router.data.wire import CRLF, LAST_CHUNK, REPEATABLE
-from router.errors import TokenError
-from router.token import FORCED, LOGGED, UNIDENTIFIED, read_force
+from router.token import FALLBACK
 
 if TYPE_CHECKING:
-    from router.data.snapshot import Trial
+    from router.data.trial import Slot
     from router.data.upstream import BackendConnection
 
 _LARGEST_HELD = 1024 * 1024
 # A backend that always closes, or speaks, before it is asked is not asked for ever.
 _MOST_ATTEMPTS = 3
+# The refusals that say that a backend did not serve, and did not begin to.
+_UNSERVED = frozenset(
+    (
+        *("pool-full", "pool-timeout", "connect-failed", "connect-timeout"),
+        *("backend-closed", "backend-protocol", "first-byte-timeout", "timeout"),
+    )
+)
 # Where the status stands in an answer's first line.
 _STATUS = slice(9, 12)
 
 
-class Exchange(Answering):
+class Exchange(Deciding):
     """One request on its way: the half of an exchange that faces the backend."""
 
     __slots__ = ()
@@ -40,13 +45,14 @@ class Exchange(Answering):
     # -- from the request to a connection -----------------------------------------------------------------
 
     def waits_for(self) -> int:
-        """How many bytes of the body must be here before `begin`: the unit may stand in them."""
+        """How many bytes of the body must be here before `begin`: what decides may stand in them."""
         entry = self.snapshot.entry(self.target.partition(b"?")[0])
         if entry is None:
             return 0
         if entry.local:
             return self.snapshot.limits.outcome_bytes
-        return self.snapshot.limits.json_prefix if entry.trial is not None and entry.trial.needs_body else 0
+        reader = entry.trial or entry.admission
+        return self.snapshot.limits.json_prefix if reader is not None and reader.needs_body else 0
 
     def begin(self) -> None:
         """Choose who answers, and ask for a connection to it."""
@@ -80,41 +86,12 @@ class Exchange(Answering):
                 variant = assign(trial.plan, unit).variant if trial.plain else self._choose(trial, unit)
             slot = self._slot = trial.slots[variant]
             pool = slot.pool
+        elif entry.admission is not None:
+            admitted = self._slot = self._admitted(entry.admission)
+            if admitted is not None:
+                pool = admitted.pool
         self._pool = pool
         pool.acquire(self)
-
-    def _make_unit(self, trial: Trial) -> bytes:
-        self._flags = UNIDENTIFIED
-        unit = hexlify(urandom(16))
-        if trial.cookie is not None:
-            self._cookie = trial.cookie(unit)
-        return unit
-
-    def _choose(self, trial: Trial, unit: bytes) -> str:
-        """By more than the unit: anew for each request, by its features, or both."""
-        plan = trial.plan
-        key = unit if plan.draw == "unit" else b"%d" % next(self.client.plane.decisions)
-        context = trial.context
-        if context is None:
-            return assign(plan, key).variant
-        choice = context.choose(self, key)
-        if context.log.wanted():
-            self._choice = choice
-            self._flags |= LOGGED
-        return choice.variant
-
-    def _forced(self, trial: Trial) -> str | None:
-        assert self.force is not None
-        try:
-            experiment, variant = read_force(
-                self.force.decode("latin-1"), self.snapshot.state.key, self.client.plane.wall
-            )
-        except TokenError:
-            return None
-        if experiment != trial.name or variant not in trial.slots:
-            return None
-        self._flags |= FORCED
-        return variant
 
     def _answer_locally(self) -> None:
         """One of the service's own routes: not forwarded, in no experiment."""
@@ -252,8 +229,33 @@ class Exchange(Answering):
         else:
             self.refuse(refusal)
 
+            self._held = self._held and not begun
     def expire(self) -> None:
         """The deadline has passed: whose it was depends on how far the exchange had come."""
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer for the router itself, unless another backend may serve in place of the assigned one."""
+        slot = self._slot
+        if slot is not None and slot.fallback is not None and refusal.reason in _UNSERVED:
+            may_repeat = self._sent == 0.0 or self.method in REPEATABLE or self._entry.repeatable
+            if self._held and may_repeat and not self.over:
+                self._fall_back(slot.fallback)
+                return
+        super().refuse(refusal)
+
+    def _fall_back(self, slot: Slot) -> None:
+        """Once: to the experiment's fallback, in the name of the variant that was assigned."""
+        if self.connection is not None:
+            self._leave(failed=False)
+        else:
+            self._pool.forget(self)
+        self._slot = slot
+        self._flags |= FALLBACK
+        self._attempts = 0
+        self._sent = self.arrived = 0.0
+        self.deadline = self.expires = FOREVER
+        self._pool = slot.pool
+        slot.pool.acquire(self)
+
         connection = self.connection
         name = self._pool.name
         if connection is None:

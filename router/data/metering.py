@@ -49,6 +49,8 @@ class Meter:
         self.refusals: Counter[str] = Counter()
         self.outcomes: Counter[tuple[str, str, str]] = Counter()
         self._series: dict[SeriesKey, Series] = {}
+        # Conditions that could not be evaluated, by experiment.
+        self.undecided: Counter[str] = Counter()
         self._pools: dict[str, PoolCounts] = {}
 
     def series(

@@ -18,7 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from policies.assignment import BUCKETS, LONGEST_UNIT, assign, place
-from router.data.snapshot import Snapshot, Trial
+from router.data.snapshot import Snapshot
+from router.data.trial import Trial
 from router.errors import TurnoutError
 from router.problems import listed, shown
 
@@ -55,7 +56,7 @@ def evaluate(snapshot: Snapshot, key: str, unit: bytes) -> Evaluation | None:
     While an experiment runs, it decides. Once it was stopped with a winner, everybody gets that; while it
     does not run, everybody gets the control.
     """
-    trial = snapshot.trials.get(key)
+    trial = snapshot.trial(key)
     if trial is not None:
         decision = assign(trial.plan, unit)
         reason: Literal["SPLIT", "STATIC"] = "SPLIT" if decision.reason == "split" else "STATIC"

@@ -121,7 +121,7 @@ class Plane:
             pools[name] = (
                 present if keep and present is not None else Pool(name, backend, self, self.meter.pool(name))
             )
-        snapshot = build(state, pools, self.recorder)
+        snapshot = build(state, pools, self.recorder, getattr(self, "snapshot", None))
 
         # A worker may have waited long for its first state, and nobody swept meanwhile.
         self.tick()

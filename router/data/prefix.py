@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -43,6 +44,61 @@ def value_at(document: bytes, steps: Sequence[str]) -> object:
         else:
             return None
     return value
+
+
+Members = Mapping[str, "Members"] | None
+"""Which members of an object are of interest, and which of theirs; None for all that stands there."""
+
+
+def members_of(paths: Iterable[Sequence[str]]) -> Members:
+    """The members that these paths lead through and to.
+
+    >>> members_of([("user", "age"), ("user", "name"), ("model",), ("model", "kind")])
+    {'model': None, 'user': {'age': None, 'name': None}}
+    """
+    found: dict[str, Any] = {}
+    for steps in sorted(map(tuple, paths)):
+        if not steps:
+            return None
+        inner = found
+        for step in steps[:-1]:
+            inner = inner.setdefault(step, {})
+            if inner is None:  # all of it is of interest already
+                break
+        else:
+            inner[steps[-1]] = None
+    return found
+
+
+def members_at(document: bytes, members: Members) -> object:
+    """The document with these members alone; None for what is no JSON.
+
+    Of a document that is cut, what stands whole before the cut is there, and all else is missing: as are
+    members that are null.
+    """
+    try:
+        return _only(msgspec.json.decode(document), members)
+    except (ValueError, RecursionError):
+        text = document.decode("utf-8", "surrogateescape")
+    if members is None or not text.lstrip(" \t\n\r").startswith("{"):
+        return None
+    return _before_the_cut(text, members, ())
+
+
+def _only(value: object, members: Members) -> object:
+    if members is None or not isinstance(value, dict):
+        return value
+    return {name: _only(value[name], inner) for name, inner in members.items() if name in value}
+
+
+def _before_the_cut(text: str, members: Mapping[str, Members], steps: tuple[str, ...]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, inner in members.items():
+        here = (*steps, name)
+        value = _walk(text, here) if inner is None else _before_the_cut(text, inner, here)
+        if value is not None and value != {}:
+            found[name] = value
+    return found
 
 
 def _walk(text: str, steps: Sequence[str]) -> object:

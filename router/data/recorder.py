@@ -44,10 +44,11 @@ Entry = tuple[int, int, int, int, int, float]
 class Tally:
     """Requests that are counted for whoever watches the service, and in no experiment."""
 
-    __slots__ = ("__weakref__", "_dirty", "_log", "series")
+    __slots__ = ("__weakref__", "_dirty", "_key", "_log", "_meter")
 
-    def __init__(self, series: Series, dirty: list[Tally]) -> None:
-        self.series = series
+    def __init__(self, meter: Meter, key: SeriesKey, dirty: list[Tally]) -> None:
+        self._meter = meter
+        self._key = key
         self._dirty = dirty
         self._log: list[Entry] = []
 
@@ -57,6 +58,11 @@ class Tally:
         if not log:
             self._dirty.append(self)
         log.append(entry)
+
+    @property
+    def series(self) -> Series:
+        """Where it counts; made when there is something to count."""
+        return self._meter.series(*self._key)
 
     def take(self) -> list[Entry]:
         """The log, counted and emptied."""
@@ -77,13 +83,10 @@ class Accumulator(Tally):
 
     __slots__ = ("_exposed", "_seen", "epoch", "experiment", "variant")
 
-    def __init__(
-        self, experiment: str, epoch: int, variant: str, series: Series, seen: Seen, dirty: list[Tally]
-    ) -> None:
-        super().__init__(series, dirty)
-        self.experiment = experiment
+    def __init__(self, meter: Meter, key: SeriesKey, epoch: int, seen: Seen, dirty: list[Tally]) -> None:
+        super().__init__(meter, key, dirty)
+        _, self.experiment, self.variant, _, _ = key
         self.epoch = epoch
-        self.variant = variant
         self._exposed: list[int] = []
         self._seen = seen
 
@@ -179,19 +182,18 @@ class Recorder:
             seen = self._seen.get(key[:3])
             if seen is None:
                 seen = self._seen[key[:3]] = Seen()
-            series = self.meter.series(route, experiment, variant, backend, reason)
-            found = Accumulator(experiment, epoch, variant, series, seen, self._dirty)
-            self._accumulators[key] = found
+            labels = (route, experiment, variant, backend, reason)
+            found = self._accumulators[key] = Accumulator(self.meter, labels, epoch, seen, self._dirty)
         return found
 
     def tally(
         self, route: str, experiment: str = "", variant: str = "", backend: str = "", reason: str = ""
     ) -> Tally:
         """The tally of requests that no experiment counts: the same one as long as it is in use."""
-        series = self.meter.series(route, experiment, variant, backend, reason)
-        found = self._tallies.get(series.key)
+        key = (route, experiment, variant, backend, reason)
+        found = self._tallies.get(key)
         if found is None:
-            found = self._tallies[series.key] = Tally(series, self._dirty)
+            found = self._tallies[key] = Tally(self.meter, key, self._dirty)
         return found
 
     def decision_log(self, experiment: str, keep: int) -> DecisionLog:

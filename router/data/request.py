@@ -11,7 +11,8 @@ from router.data.wire import NO_TOKENS
 if TYPE_CHECKING:
     from router.data.context import Choice
     from router.data.downstream import ClientConnection
-    from router.data.snapshot import Entry, Slot, Snapshot
+    from router.data.snapshot import Entry, Snapshot
+    from router.data.trial import Slot
     from router.data.upstream import BackendConnection
 
 FOREVER = float("inf")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from policies.assignment import bucket_prefix
-from policies.plan import Plan
-from router.data.context import Context, read_headers, reads_body
-from router.data.decision_log import DecisionLog
+from router.data.admission import Admission
 from router.data.pool import Pool
-from router.data.recorder import Accumulator, Recorder, Tally
-from router.data.unit import Extractor, capture, captures, extractor, needs_body
+from router.data.recorder import Recorder, Tally
+from router.data.trial import Trial, TrialBuilder, Trials, captured_headers
 from router.data.wire import REQUEST_KINDS
 from router.settings import Limits
 from router.state import State
-from router.token import Signer
 
 _REMEMBERED_PATHS = 4096
 OWN_ROUTES = b"/_turnout"
@@ -24,47 +20,18 @@ REMOTE_EVALUATION = b"/ofrep"
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """One variant of a running experiment: where its requests go, and how they are signed and recorded."""
-
-    variant: str
-    pool: Pool
-    signer: Signer
-    accumulator: Accumulator
-    forced: Tally
-    headers: bytes
-    log: DecisionLog | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A running experiment, as a request needs it.
-
-    ``plain``: the unit alone decides. ``context`` does where a request's own features do.
-    """
-
-    name: str
-    plan: Plan
-    bucket_prefix: bytes
-    slots: Mapping[str, Slot]
-    unit_of: Extractor
-    needs_body: bool
-    cookie: Callable[[bytes], bytes] | None
-    plain: bool = True
-    context: Context | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """A route: its pool when no experiment runs, the experiment that splits it, and what may be repeated.
 
-    The service's own routes are one, too: ``local``, and without a pool. ``tally`` counts the requests that
-    no experiment splits.
+    ``trial`` is of a route with one experiment in which everybody takes part; where there is more to ask,
+    ``admission`` is whom to ask instead. The service's own routes are one, too: ``local``, and without a
+    pool. ``tally`` counts the requests that no experiment splits.
     """
 
     pool: Pool | None
     tally: Tally
     trial: Trial | None = None
+    admission: Admission | None = None
     repeatable: bool = False
     local: bool = False
 
@@ -77,7 +44,9 @@ class Snapshot:
     limits: Limits
     kinds: dict[bytes, int]
     prefixes: Mapping[bytes, Entry]
-    trials: Mapping[str, Trial]
+    # The headers of which requests keep the value, by number; all trials, by experiment and route.
+    captured: Mapping[bytes, int]
+    trials: Trials
     # What counts requests that no route serves, or that cannot be read.
     unrouted: Entry
     # What arrives in one piece and within these cannot break a limit, which then need not be looked at.
@@ -89,6 +58,10 @@ class Snapshot:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "longest", max(map(len, self.prefixes), default=0))
+
+    def trial(self, experiment: str) -> Trial | None:
+        """A running experiment, for those who ask without a request."""
+        return self.trials.get((experiment, ""))
 
     def entry(self, path: bytes) -> Entry | None:
         """The route with the longest prefix of ``path`` that ends at its end, at ``/`` or at ``:``."""
@@ -118,33 +91,38 @@ def _boundary(path: bytes, end: int) -> int:
     return max(path.rfind(b"/", 0, end), path.rfind(b":", 0, end))
 
 
-def build(state: State, pools: Mapping[str, Pool], recorder: Recorder) -> Snapshot:
-    """Build the snapshot of a state; ``pools`` has one pool for every backend. May fail; changes nothing."""
-    settings = state.settings
-    kinds = dict(REQUEST_KINDS)
-    for name, experiment in settings.experiments.items():
-        captures(experiment.unit, kinds)
-        if state.assigns(name) and (rule := state.epochs[name].rule) is not None:
-            for header in read_headers(rule):
-                capture(header, kinds)
+def build(
+    state: State,
+    pools: Mapping[str, Pool],
+    recorder: Recorder,
+    before: Snapshot | None = None,
+) -> Snapshot:
+    """Build the snapshot of a state; ``pools`` has one pool for every backend. May fail; changes nothing.
 
-    running = [name for name in settings.experiments if state.assigns(name)]
-    prefixes = {
-        route.path.rstrip("/").encode(): Entry(
+    What has not changed since the snapshot ``before`` is taken from there.
+    """
+    settings = state.settings
+    captured = captured_headers(state, {} if before is None else before.captured)
+    kinds = {**REQUEST_KINDS, **captured}
+    known, built = (None, {}) if before is None else (before.state, before.trials)
+    trials = TrialBuilder(state, pools, recorder, kinds, known, built)
+
+    running = {name for name in settings.experiments if state.assigns(name)}
+    prefixes = {}
+    for route in settings.routes:
+        names = [name for name in route.experiments if name in running]
+        found = [trials.trial(name, route.path) for name in names]
+        alone = len(found) == 1 and found[0].audience.everybody
+        units = [settings.experiments[name].unit for name in names]
+        prefixes[route.path.rstrip("/").encode()] = Entry(
             pool=pools[route.backend],
             tally=recorder.tally(route.path, backend=route.backend),
-            trial=next(
-                (
-                    _trial(state, name, route.path, pools, recorder, kinds)
-                    for name in route.experiments
-                    if name in running
-                ),
-                None,
-            ),
+            trial=found[0] if alone else None,
+            admission=Admission(found, units) if found and not alone else None,
             repeatable=route.repeatable,
         )
-        for route in settings.routes
-    }
+    for name in running:
+        trials.trial(name, "")
     own = [OWN_ROUTES]
     if not any(path == REMOTE_EVALUATION or path.startswith(REMOTE_EVALUATION + b"/") for path in prefixes):
         own.append(REMOTE_EVALUATION)
@@ -157,57 +135,9 @@ def build(state: State, pools: Mapping[str, Pool], recorder: Recorder) -> Snapsh
         kinds=kinds,
         prefixes=prefixes,
         unrouted=Entry(pool=None, tally=recorder.tally("")),
-        trials={name: _trial(state, name, "", pools, recorder, kinds) for name in running},
+        captured=captured,
+        trials=trials.built,
         plain_bytes=min(limits.header_bytes, limits.url_bytes),
         plain_head=4 * limits.headers,
         plain_digits=len(str(limits.body_bytes)),
     )
-
-
-def _trial(
-    state: State,
-    name: str,
-    route: str,
-    pools: Mapping[str, Pool],
-    recorder: Recorder,
-    kinds: dict[bytes, int],
-) -> Trial:
-    """A running experiment on one of its routes."""
-    experiment, epoch = state.settings.experiments[name], state.epochs[name]
-    plan = epoch.plan
-    served = {variant: experiment.variants[epoch.copies.get(variant, variant)] for variant in epoch.weights}
-    reason = plan.arms[0].decision.reason
-    cookie = experiment.cookie
-    json_prefix = state.settings.limits.json_prefix
-    decisions = context = None
-    if plan.rule is not None:
-        decisions = recorder.decision_log(name, plan.rule["keep"])
-        context = Context(plan, kinds, json_prefix, decisions)
-    return Trial(
-        name=name,
-        plan=plan,
-        bucket_prefix=bucket_prefix(epoch.salt),
-        slots={
-            variant: Slot(
-                variant=variant,
-                pool=pools[spec.backend],
-                signer=Signer(state.key, name, epoch.number, variant),
-                accumulator=recorder.accumulator(name, epoch.number, variant, route, spec.backend, reason),
-                forced=recorder.tally(route, name, variant, spec.backend, "forced"),
-                headers=f"x-turnout-variant: {variant}\r\n".encode() if experiment.expose_variant else b"",
-                log=decisions,
-            )
-            for variant, spec in served.items()
-        },
-        unit_of=extractor(experiment.unit, kinds, json_prefix),
-        needs_body=needs_body(experiment.unit) or (plan.rule is not None and reads_body(plan.rule)),
-        cookie=None if cookie is None else _cookie_line(cookie.name, int(cookie.max_age), cookie.secure),
-        plain=context is None and plan.draw == "unit",
-        context=context,
-    )
-
-
-def _cookie_line(name: str, max_age: int, secure: bool) -> Callable[[bytes], bytes]:
-    before = f"set-cookie: {name}=".encode()
-    after = f"; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}\r\n".encode()
-    return lambda unit: before + unit + after

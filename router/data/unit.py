@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -40,7 +40,7 @@ def capture(header: str, kinds: dict[bytes, int]) -> None:
         kinds[name] = max(CAPTURE - 1, *kinds.values()) + 1
 
 
-def extractor(sources: Sequence[UnitSource], kinds: dict[bytes, int], json_prefix: int) -> Extractor:
+def extractor(sources: Sequence[UnitSource], kinds: Mapping[bytes, int], json_prefix: int) -> Extractor:
     """A function that gives the first unit present, or none; at most `LONGEST_UNIT` bytes of it count."""
     readers = [_reader(source, kinds, json_prefix) for source in sources]
     if len(readers) == 1:
@@ -61,7 +61,7 @@ def needs_body(sources: Sequence[UnitSource]) -> bool:
     return any(source.json is not None for source in sources)
 
 
-def _reader(source: UnitSource, kinds: dict[bytes, int], json_prefix: int) -> Extractor:
+def _reader(source: UnitSource, kinds: Mapping[bytes, int], json_prefix: int) -> Extractor:
     if source.header is not None:
         return _from_header(kinds[source.header.lower().encode()])
     if source.cookie is not None:

@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 
 from policies.assignment import BUCKETS, POSITION_SHIFT
 from policies.latency_cells import cell
+from router.data.metering import Meter
 from router.data.recorder import Accumulator, Entry, Recorder, Seen, Tally
 from router.errors import StoreUnavailable
 from router.store import keys, layout
@@ -28,7 +29,6 @@ from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
 from router.store.records import Batch, Delta, record
 from router.token import UNIDENTIFIED
-from router.worker_totals import Series
 from tests.router.data.inprocess import nobody
 
 latencies = st.integers(0, 10**9)
@@ -86,7 +86,7 @@ class Naive:
 
 def lonely(dirty: list[Tally]) -> Accumulator:
     """An accumulator of no recorder."""
-    return Accumulator("e", 1, "v", Series(route=""), Seen(), dirty)
+    return Accumulator(Meter(), ("", "e", "v", "", ""), 1, Seen(), dirty)
 
 
 # -- sums ------------------------------------------------------------------------------------------------

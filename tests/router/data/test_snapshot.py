@@ -39,6 +39,7 @@ def snapshot(routes: Iterable[str]) -> Snapshot:
         limits=limits,
         kinds={},
         prefixes=prefixes,
+        captured={},
         trials={},
         unrouted=Entry(pool=None, tally=TALLY),
         plain_bytes=0,
