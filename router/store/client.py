@@ -70,6 +70,8 @@ def _options(address: Address) -> dict[str, Any]:
         "socket_connect_timeout": CONNECT_TIMEOUT,
         "socket_timeout": answers,
         "retry": Retry(NoBackoff(), 0),
+        # Said here, because not every version of redis-py checks a certificate's name by itself.
+        **({"ssl_check_hostname": address.options.get("ssl_cert_reqs") != "none"} if address.tls else {}),
         **address.options,
     }
 
