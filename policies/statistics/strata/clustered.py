@@ -72,9 +72,9 @@ class Panel:
         known = np.nan_to_num(mean)
         residual = np.multiply(counts.array, known[:, :, None], out=spare)
         np.subtract(numerator, residual, out=residual)
-        square = np.vecdot(residual, residual)
+        square = np.matmul(residual[:, :, None, :], residual[:, :, :, None])[:, :, 0, 0]
         square[square <= (ROUNDING * known * total) ** 2] = 0.0
-        cross = np.vecdot(residual[:, :1], residual) * counts.factor * counts.factor[:, :1]
+        cross = np.matmul(residual, residual[:, 0, :, None])[:, :, 0] * counts.factor * counts.factor[:, :1]
         return Panel(counts, residual, won, mean, square * counts.factor**2, cross)
 
     @property
