@@ -1,4 +1,4 @@
-"""What Redis needs for an experiment: measured on a real server, and never less than what the layout holds."""
+"""What Redis needs for an experiment, measured on a real server: never less than what the layout holds."""
 
 from __future__ import annotations
 
