@@ -58,7 +58,8 @@ class Series(Struct, kw_only=True):
     """The requests of one route and variant that one backend served, assigned for one reason.
 
     Without an experiment, ``experiment``, ``variant`` and ``reason`` are empty. ``exposures`` are units that
-    were told their variant without a request being routed; they are no requests.
+    were told their variant without a request being routed; they are no requests. ``fallbacks``: how many of
+    the requests were served here because the backend of the variant that was assigned could not.
     """
 
     route: str
@@ -71,6 +72,7 @@ class Series(Struct, kw_only=True):
     backend_time: Histogram = field(default_factory=_backend)
     unidentified: int = 0
     exposures: int = 0
+    fallbacks: int = 0
 
     @property
     def key(self) -> SeriesKey:
@@ -84,6 +86,7 @@ class Series(Struct, kw_only=True):
         self.backend_time.add(other.backend_time)
         self.unidentified += other.unidentified
         self.exposures += other.exposures
+        self.fallbacks += other.fallbacks
 
 
 class PoolCounts(Struct):
@@ -113,6 +116,35 @@ class PoolGauges(Struct, frozen=True):
     waiting: int
 
 
+COPIES: Final = (
+    *("sent", "dropped:in_flight", "dropped:no_connection", "dropped:unreachable"),
+    *("skipped:body", "skipped:rate", "skipped:refused", "skipped:upgrade", "skipped:upload"),
+)
+"""What becomes of a copy: it is sent, dropped for want of room, or skipped by a rule; and why."""
+ANSWERS: Final = ("answered", "failed", "timeout")
+PAIRS: Final = ("candidate:same", "candidate:differ", "noise:same", "noise:differ")
+UNCOMPARED: Final = ("budget", "no_client_answer", "not_sent", "too_large")
+
+
+def _zeros(names: tuple[str, ...]) -> dict[str, int]:
+    return dict.fromkeys(names, 0)
+
+
+class ShadowCounts(Struct):
+    """What happened to one shadow's copies, by the names above; ``noise`` are second requests."""
+
+    copies: dict[str, int] = field(default_factory=lambda: _zeros(COPIES))
+    noise: dict[str, int] = field(default_factory=lambda: _zeros(COPIES[:4]))
+    answers: dict[str, int] = field(default_factory=lambda: _zeros(ANSWERS))
+    pairs: dict[str, int] = field(default_factory=lambda: _zeros(PAIRS))
+    uncompared: dict[str, int] = field(default_factory=lambda: _zeros(UNCOMPARED))
+
+    def add(self, other: ShadowCounts) -> None:
+        """Add what another worker counted."""
+        for name in self.__struct_fields__:
+            _add(getattr(self, name), getattr(other, name))
+
+
 class OutcomeCount(Struct):
     """How many outcomes of one metric met one fate; names are empty where an outcome had no known one."""
 
@@ -123,12 +155,14 @@ class OutcomeCount(Struct):
 
 
 class Totals(Struct):
-    """All that is counted."""
+    """All that is counted; ``undecided`` are conditions that could not be evaluated, by experiment."""
 
     series: list[Series] = field(default_factory=list)
     pools: dict[str, PoolCounts] = field(default_factory=dict)
     outcomes: list[OutcomeCount] = field(default_factory=list)
     refusals: dict[str, int] = field(default_factory=dict)
+    undecided: dict[str, int] = field(default_factory=dict)
+    shadows: dict[str, ShadowCounts] = field(default_factory=dict)
 
 
 class WorkerMetrics(Struct, kw_only=True):
@@ -153,6 +187,8 @@ def merge(parts: Iterable[Totals]) -> Totals:
     pools: dict[str, PoolCounts] = {}
     outcomes: dict[tuple[str, str, str], int] = {}
     refusals: dict[str, int] = {}
+    undecided: dict[str, int] = {}
+    shadows: dict[str, ShadowCounts] = {}
     for part in parts:
         for one in part.series:
             if one.key not in series:
@@ -170,11 +206,16 @@ def merge(parts: Iterable[Totals]) -> Totals:
             key = (each.experiment, each.metric, each.status)
             outcomes[key] = outcomes.get(key, 0) + each.count
         _add(refusals, part.refusals)
+        _add(undecided, part.undecided)
+        for name, more in part.shadows.items():
+            shadows.setdefault(name, ShadowCounts()).add(more)
     return Totals(
         series=list(series.values()),
         pools=pools,
         outcomes=[OutcomeCount(*key, count) for key, count in outcomes.items()],
         refusals=refusals,
+        undecided=undecided,
+        shadows=shadows,
     )
 
 

@@ -91,6 +91,8 @@ class Exchange(Deciding):
             if admitted is not None:
                 pool = admitted.pool
         self._pool = pool
+        if entry.mirror is not None:
+            entry.mirror.follow(self)
         pool.acquire(self)
 
     def _answer_locally(self) -> None:
@@ -227,11 +229,9 @@ class Exchange(Deciding):
             self._pool.counts.retries += 1
             self._pool.acquire(self, fresh=True, avoid=address)
         else:
+            self._held = self._held and not begun
             self.refuse(refusal)
 
-            self._held = self._held and not begun
-    def expire(self) -> None:
-        """The deadline has passed: whose it was depends on how far the exchange had come."""
     def refuse(self, refusal: Refusal) -> None:
         """Answer for the router itself, unless another backend may serve in place of the assigned one."""
         slot = self._slot
@@ -256,6 +256,8 @@ class Exchange(Deciding):
         self._pool = slot.pool
         slot.pool.acquire(self)
 
+    def expire(self) -> None:
+        """The deadline has passed: whose it was depends on how far the exchange had come."""
         connection = self.connection
         name = self._pool.name
         if connection is None:

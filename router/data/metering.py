@@ -26,6 +26,7 @@ from router.worker_totals import (
     PoolGauges,
     Series,
     SeriesKey,
+    ShadowCounts,
     Totals,
     WorkerMetrics,
     encode,
@@ -48,10 +49,11 @@ class Meter:
     def __init__(self) -> None:
         self.refusals: Counter[str] = Counter()
         self.outcomes: Counter[tuple[str, str, str]] = Counter()
-        self._series: dict[SeriesKey, Series] = {}
         # Conditions that could not be evaluated, by experiment.
         self.undecided: Counter[str] = Counter()
+        self._series: dict[SeriesKey, Series] = {}
         self._pools: dict[str, PoolCounts] = {}
+        self._shadows: dict[str, ShadowCounts] = {}
 
     def series(
         self, route: str, experiment: str = "", variant: str = "", backend: str = "", reason: str = ""
@@ -69,6 +71,10 @@ class Meter:
         """The counts of a backend, whichever pool is in use for it."""
         return self._pools.setdefault(backend, PoolCounts())
 
+    def shadow(self, name: str) -> ShadowCounts:
+        """The counts of a shadow, however it is configured."""
+        return self._shadows.setdefault(name, ShadowCounts())
+
     def count_outcome(self, experiment: str, metric: str, status: str) -> None:
         """An outcome met this fate."""
         self.outcomes[experiment, metric, status] += 1
@@ -80,6 +86,8 @@ class Meter:
             pools=self._pools,
             outcomes=[OutcomeCount(*key, count) for key, count in self.outcomes.items()],
             refusals=dict(self.refusals),
+            undecided=dict(self.undecided),
+            shadows=self._shadows,
         )
 
 

@@ -19,6 +19,8 @@ from router.data.exchange import Exchange
 from router.data.local import Application, answer
 from router.data.pool import Pool
 from router.data.recorder import LONGEST_WINDOW, Recorder
+from router.data.shadow_ledger import Ledger, forget
+from router.data.shadowing import Shadows
 from router.data.snapshot import Snapshot, build
 from router.errors import TokenError
 from router.state import State
@@ -32,7 +34,8 @@ log = logging.getLogger("turnout.data")
 class Plane:
     """One worker's data plane."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, ledger: Ledger | None = None) -> None:
+        """``ledger`` is told what shadows' answers come to; without one that is only counted."""
         self.recorder = recorder
         self.meter = recorder.meter
         self.now = monotonic()
@@ -46,6 +49,7 @@ class Plane:
         self.snapshot: Snapshot
         self._pools: dict[str, Pool] = {}
         self.call_soon = asyncio.get_running_loop().call_soon
+        self.shadows = Shadows(self, self.meter, Ledger("", forget) if ledger is None else ledger)
         self._outbox: list[tuple[asyncio.Transport, bytes]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         worker = urandom(4)
@@ -69,6 +73,11 @@ class Plane:
                 transport.write(data)
             except RuntimeError:
                 continue  # it was closed in the meantime; its protocol hears of that by itself
+
+    @property
+    def last_written(self) -> bytes:
+        """What `write` was given last in this turn."""
+        return self._outbox[-1][1]
 
     @property
     def pools(self) -> Mapping[str, Pool]:
@@ -121,13 +130,15 @@ class Plane:
             pools[name] = (
                 present if keep and present is not None else Pool(name, backend, self, self.meter.pool(name))
             )
-        snapshot = build(state, pools, self.recorder, getattr(self, "snapshot", None))
+        shadows = self.shadows.build(state.settings)
+        snapshot = build(state, pools, self.recorder, getattr(self, "snapshot", None), shadows.mirrors)
 
         # A worker may have waited long for its first state, and nobody swept meanwhile.
         self.tick()
         before, self._pools = self._pools, pools
         self.snapshot = snapshot
         self.adopted = self.wall
+        self.shadows.adopt(shadows)
         for name, pool in before.items():
             if pools.get(name) is not pool:
                 pool.retire()
@@ -158,6 +169,7 @@ class Plane:
         for client in [client for client in self.clients if client.current is not None]:
             if client.current is not None and client.current.deadline < now:
                 client.current.expire()
+        self.shadows.sweep()
         if not connections:
             return
         for client in list(self.clients):

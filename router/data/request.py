@@ -11,6 +11,7 @@ from router.data.wire import NO_TOKENS
 if TYPE_CHECKING:
     from router.data.context import Choice
     from router.data.downstream import ClientConnection
+    from router.data.mirroring import Copied
     from router.data.snapshot import Entry, Snapshot
     from router.data.trial import Slot
     from router.data.upstream import BackendConnection
@@ -46,6 +47,7 @@ class Request:
         "complete",
         "connection",
         "connection_tokens",
+        "copied",
         "deadline",
         "expects",
         "expires",
@@ -73,6 +75,9 @@ class Request:
         "tunnel",
         "upgrade",
     )
+
+    # Only of a request that is copied.
+    copied: Copied
 
     def __init__(self, client: ClientConnection, snapshot: Snapshot) -> None:
         self.client = client

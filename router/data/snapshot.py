@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from router.data.admission import Admission
+from router.data.mirroring import Mirror
 from router.data.pool import Pool
 from router.data.recorder import Recorder, Tally
 from router.data.trial import Trial, TrialBuilder, Trials, captured_headers
@@ -25,7 +26,7 @@ class Entry:
 
     ``trial`` is of a route with one experiment in which everybody takes part; where there is more to ask,
     ``admission`` is whom to ask instead. The service's own routes are one, too: ``local``, and without a
-    pool. ``tally`` counts the requests that no experiment splits.
+    pool. ``tally`` counts the requests that no experiment splits. ``mirror`` copies to the route's shadows.
     """
 
     pool: Pool | None
@@ -34,6 +35,7 @@ class Entry:
     admission: Admission | None = None
     repeatable: bool = False
     local: bool = False
+    mirror: Mirror | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,12 @@ def build(
     pools: Mapping[str, Pool],
     recorder: Recorder,
     before: Snapshot | None = None,
+    mirrors: Mapping[str, Mirror] | None = None,
 ) -> Snapshot:
     """Build the snapshot of a state; ``pools`` has one pool for every backend. May fail; changes nothing.
 
-    What has not changed since the snapshot ``before`` is taken from there.
+    What has not changed since the snapshot ``before`` is taken from there. ``mirrors`` are the shadows of
+    those routes, by path, that have any.
     """
     settings = state.settings
     captured = captured_headers(state, {} if before is None else before.captured)
@@ -120,6 +124,7 @@ def build(
             trial=found[0] if alone else None,
             admission=Admission(found, units) if found and not alone else None,
             repeatable=route.repeatable,
+            mirror=None if mirrors is None else mirrors.get(route.path),
         )
     for name in running:
         trials.trial(name, "")

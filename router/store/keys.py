@@ -51,9 +51,9 @@ def sums(experiment: str, epoch: int, variant: str, what: str) -> str:
     return f"turnout:{{{experiment}}}:{epoch}:{variant}:{what}"
 
 
-def shadow_writer(shadow: str, name: str) -> str:
+def shadow_writer(shadow: str, generation: str, name: str) -> str:
     """Text that expires: the number of the last batch of one writer that was counted."""
-    return f"turnout:{{shadow.{shadow}}}:writer:{name}"
+    return f"turnout:{{shadow.{shadow}}}:{generation}:writer:{name}"
 
 
 def shadow_sums(shadow: str, generation: str, what: str) -> str:

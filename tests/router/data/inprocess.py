@@ -16,6 +16,7 @@ from router.data.downstream import ClientConnection
 from router.data.plane import Plane
 from router.data.pool import Pool
 from router.data.recorder import Recorder
+from router.data.shadow_ledger import Ledger
 from router.epochs import advance
 from router.errors import StoreUnavailable
 from router.settings import Settings
@@ -100,12 +101,12 @@ def pools_of(plane: Plane) -> dict[str, Pool]:
 
 
 @contextlib.asynccontextmanager
-async def running(state: State, folder: Path) -> AsyncIterator[Running]:
-    """A plane in force of this state, swept as a worker sweeps it."""
+async def running(state: State, folder: Path, ledger: Ledger | None = None) -> AsyncIterator[Running]:
+    """A plane in force of this state, swept as a worker sweeps it; ``ledger`` is told of shadows' answers."""
     loop = asyncio.get_running_loop()
     faults: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: faults.append(context))
-    plane = Plane(Recorder("writer", nobody, folder / "journal"))
+    plane = Plane(Recorder("writer", nobody, folder / "journal"), ledger)
     plane.adopt(state)
     shared = ServerState()
     server = await loop.create_server(
@@ -124,11 +125,13 @@ async def running(state: State, folder: Path) -> AsyncIterator[Running]:
                 await ours.writer.wait_closed()
         for client in list(plane.clients):
             client.transport.abort()
+        plane.shadows.close()
         pools = list(pools_of(plane).values())
         for pool in pools:
             pool.retire()
         await eventually(lambda: not plane.clients)
         await eventually(lambda: not any(address.open for pool in pools for address in pool.addresses))
+        await eventually(lambda: not plane.shadows.connections)
         loop.set_exception_handler(None)
 
 

@@ -1,0 +1,232 @@
+"""Which requests are copied, and what of their answers is kept?
+
+A request of a route with shadows becomes an exchange of a class of its own, so that all others pay nothing.
+"""
+
+from __future__ import annotations
+
+from random import getrandbits
+from typing import TYPE_CHECKING
+
+from policies.assignment import BUCKETS
+from policies.shadow.compare import Answer
+from router.data.exchange import Exchange
+from router.data.shadow_pairs import Pair
+from router.data.shadow_targets import Target
+from router.token import UNIDENTIFIED
+
+if TYPE_CHECKING:
+    from router.data.upstream import BackendConnection
+
+_BUCKET_BITS = BUCKETS.bit_length() - 1
+
+
+class Copied:
+    """What is copied of one request, and the pairs that its answer will be compared in."""
+
+    __slots__ = (
+        "about",
+        "answer",
+        "bucket",
+        "ended",
+        "head",
+        "head_only",
+        "kept",
+        "lines",
+        "mark",
+        "pairs",
+        "parts",
+        "plain",
+        "request",
+        "served_by",
+        "size",
+        "targets",
+        "waiting",
+    )
+
+    def __init__(self, targets: tuple[Target, ...], bucket: int, plain: type[Exchange]) -> None:
+        """``plain``: the class that the exchange would be of without shadows."""
+        self.targets = targets
+        self.bucket = bucket
+        self.plain = plain
+        # Whether it is still to be seen if and what is copied; and whether the client's exchange is over.
+        self.waiting = True
+        self.ended = False
+        self.head = self.lines = b""
+        self.request: tuple[bytes, memoryview]
+        self.size = 0
+        self.served_by = ""
+        self.head_only = False
+        self.about = (b"", b"", b"")
+        self.pairs: list[Pair] = []
+        # The client's answer: the parts of its body, and where the next begins in what is to be written.
+        self.answer: Answer | None = None
+        self.parts: list[bytes] = []
+        self.kept = 0
+        self.mark = 0
+
+    def start(self) -> None:
+        """Send the copies: everything that is owed to others has been sent."""
+        for target in self.targets:
+            pair = target.copy(self)
+            if pair is not None:
+                self.pairs.append(pair)
+        if self.ended:
+            self.settle()
+
+    def skip(self, why: str) -> None:
+        """There will be no copies."""
+        self.waiting = False
+        for target in self.targets:
+            target.skip(why)
+
+    def take(self, out: list[bytes], *, chunked: bool) -> None:
+        """Keep what there is of the answer's body, while it can still be compared."""
+        most = max([pair.largest for pair in self.pairs])
+        if self.kept <= most:
+            # In chunks each part stands between its size and a line end.
+            parts = out[self.mark + 1 :: 3] if chunked else out[self.mark :]
+            self.kept += sum(map(len, parts))
+            self.parts = self.parts + parts if self.kept <= most else []
+        self.mark = 0
+
+    def settle(self) -> None:
+        """The client's exchange is over: all pairs hear what it was answered, or that it was not."""
+        answer = self.answer
+        for pair in self.pairs:
+            if self.kept > pair.largest:
+                pair.too_large()
+            pair.client_answered(answer)
+        self.pairs = []
+
+
+class Mirroring(Exchange):
+    """An exchange whose request is copied, and whose answer is compared."""
+
+    __slots__ = ()
+
+    def send(self, connection: BackendConnection) -> None:
+        """Send the request; then, where all of it is here, see to its copies."""
+        super().send(connection)
+        copied = self.copied
+        if not copied.waiting:
+            return
+        data = self.client.plane.last_written
+        copied.head = self.method + b" " + self.target
+        copied.served_by = connection.pool.name
+        start = len(copied.head) + len(connection.address.request_tail)
+        if self.complete:
+            rest = memoryview(data)[start:]
+            if self.odd:
+                rest = memoryview(self._without_own(data[start:]))
+            self._copy(rest)
+        else:
+            copied.lines = self._without_own(data[start : data.index(b"\r\n\r\n", start) + 4])
+
+    def push(self) -> None:
+        """Pass on more of the body; with its end, see to the copies."""
+        super().push()
+        copied = self.copied
+        if not (copied.waiting and self.complete and self._sent):
+            return
+        if not self._held:
+            copied.skip("body")
+            return
+        parts = [copied.lines]
+        if self.chunked:
+            self._frame(parts, self.body)
+        else:
+            parts += self.body
+        self._copy(memoryview(b"".join(parts)))
+
+    def _copy(self, rest: memoryview) -> None:
+        copied = self.copied
+        copied.waiting = False
+        copied.request = copied.head, rest
+        copied.size = self.received
+        copied.head_only = self.head_only
+        copied.about = self.method, self.target, self.request_id
+        self.client.plane.shadows.start_soon(self)
+
+    def _without_own(self, lines: bytes) -> bytes:
+        """The head without the token that came with it, which credits a client, and without what is done."""
+        head = self.head
+        for at in range(0, len(head), 4):
+            if head[at] == b"x-turnout-token":
+                lines = lines.replace(b"".join(head[at : at + 4]), b"", 1)
+        return lines.replace(b"expect: 100-continue\r\n", b"", 1) if self.expects else lines
+
+    # -- the client's answer -------------------------------------------------------------------------------
+
+    def answer_head(self, status: int, head: list[bytes], length: bytes | None, *, has_body: bool) -> None:
+        """The answer has begun; a request that is not whole by now is not copied."""
+        super().answer_head(status, head, length, has_body=has_body)
+        copied = self.copied
+        copied.mark = len(self.out)
+        if copied.waiting:
+            copied.skip("upload")
+
+    def flush_answer(self) -> None:
+        """Write what has come; and keep the body's part of it."""
+        if self.copied.pairs and self.out:
+            self.copied.take(self.out, chunked=self.chunk_answer)
+        super().flush_answer()
+
+    def answer_end(self) -> None:
+        """The answer is complete."""
+        copied = self.copied
+        if copied.pairs and not self.over:
+            copied.take(self.out, chunked=self.chunk_answer)
+            parts = copied.parts
+            body = parts[0] if len(parts) == 1 else b"".join(parts)
+            copied.answer = Answer(self._status, body, self.arrived - self._sent)
+        super().answer_end()
+
+    def _end(self, status: int) -> None:
+        super()._end(status)
+        copied = self.copied
+        copied.ended = True
+        if copied.waiting:
+            copied.skip("upload" if self._sent else "refused")
+        if copied.pairs:
+            copied.settle()
+
+
+# By what an exchange would be without shadows, what it is with them.
+_mirroring: dict[type[Exchange], type[Exchange]] = {Exchange: Mirroring}
+
+
+def _class_of(plain: type[Exchange]) -> type[Exchange]:
+    found = _mirroring.get(plain)
+    if found is None:
+        found = type(f"Mirroring{plain.__name__}", (Mirroring, plain), {"__slots__": ()})
+        _mirroring[plain] = found
+    return found
+
+
+class Mirror:
+    """The shadows of one route."""
+
+    __slots__ = ("_all_wanted", "_targets")
+
+    def __init__(self, targets: tuple[Target, ...]) -> None:
+        self._targets = targets
+        self._all_wanted = all(target.shadow.share >= 1 for target in targets)
+
+    def follow(self, exchange: Exchange) -> None:
+        """Make an exchange one that is copied, if it is in a shadow's share; its unit is known by now."""
+        unknown = exchange._slot is None or exchange._flags & UNIDENTIFIED
+        place = None if unknown else exchange._place
+        targets = self._targets
+        if not self._all_wanted:
+            targets = tuple([target for target in targets if target.wants(place)])
+            if not targets:
+                return
+        bucket = getrandbits(_BUCKET_BITS) if place is None else place % BUCKETS
+        plain = type(exchange)
+        copied = Copied(targets, bucket, plain)
+        if exchange.upgrade is not None:
+            copied.skip("upgrade")
+            return
+        exchange.copied = copied
+        exchange.__class__ = _class_of(plain)

@@ -1,0 +1,171 @@
+"""How many copies does one shadow get, of which requests, and which of them are compared?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import getrandbits, random
+from typing import TYPE_CHECKING
+
+from router.data.pool import Clock, Pool
+from router.data.shadow_copies import Copy
+from router.data.shadow_pairs import CANDIDATE, NOISE, Comparer, Open, Pair, Terms
+from router.settings import Backend, Shadow
+from router.worker_totals import ShadowCounts
+
+if TYPE_CHECKING:
+    from router.data.carried import Turning
+    from router.data.mirroring import Copied
+
+About = tuple[Shadow, Backend, Mapping[str, Backend], str]
+"""A shadow, its backend, those that may have answered the client, and the generation of its pairs."""
+
+MARK = b"x-turnout-shadow: 1\r\n"
+# Of a unit's place, bits that neither its bucket nor its position uses.
+_SHARE_SHIFT, _SHARE_BITS = 10, 32
+
+
+class Nobody:
+    """Who reads the answer to a copy."""
+
+    __slots__ = ("plane",)
+
+    def __init__(self, plane: Turning) -> None:
+        self.plane = plane
+
+    def write(self, data: bytes) -> None:
+        """Drop it."""
+
+    def hold_reading(self) -> None:
+        """There is nothing to hold back: a copy is written whole."""
+
+    def resume_reading(self) -> None:
+        """Nothing was held back."""
+
+
+class Target:
+    """One shadow in one worker: its pools, its copies in flight, and what is counted of them."""
+
+    def __init__(
+        self,
+        about: About,
+        pool: Pool,
+        noise: Mapping[str, Pool],
+        terms: Terms,
+        comparer: Comparer,
+        clock: Clock,
+        nobody: Nobody,
+    ) -> None:
+        """``noise``: pools of its own to each backend that may have answered the client, by name."""
+        self.about = about
+        self.shadow = shadow = about[0]
+        self.pool = pool
+        self.noise = noise
+        self.pools = (pool, *noise.values())
+        self.terms = terms
+        self.counts: ShadowCounts = terms.counts
+        self.clock = clock
+        self.nobody = nobody
+        self.timeout = float(shadow.timeout)
+        self.flying: set[Copy] = set()
+        self._comparer = comparer
+        self._open = Open(terms)
+        self._least: int = round(shadow.share * 2**_SHARE_BITS)
+        self._rate = shadow.rate
+        self._allowance = 1.0 if shadow.rate is None else max(1.0, shadow.rate)
+        self._allowed_at = clock.now
+        for own in self.pools:
+            for address in own.addresses:
+                address.request_tail += MARK
+
+    def wants(self, place: int | None) -> bool:
+        """Whether this request is in the share: by its unit's place where there is one."""
+        if self.shadow.share >= 1.0:
+            return True
+        if place is None:
+            return getrandbits(_SHARE_BITS) < self._least
+        return place >> _SHARE_SHIFT & (1 << _SHARE_BITS) - 1 < self._least
+
+    def count(self, kind: str, what: str) -> None:
+        """Something became of a copy."""
+        (self.counts.copies if kind == CANDIDATE else self.counts.noise)[what] += 1
+
+    def skip(self, why: str) -> None:
+        """A request is not copied, by a rule."""
+        self.counts.copies[f"skipped:{why}"] += self.shadow.multiply
+
+    def copy(self, original: Copied) -> Pair | None:
+        """Send the copies of a request; the pair, where its answer is to be compared."""
+        if original.size > self.shadow.max_body:
+            self.skip("body")
+            return None
+        pair = None
+        for number in range(self.shadow.multiply):
+            if self._rate is not None and not self._within_rate():
+                self.counts.copies["skipped:rate"] += 1
+                continue
+            if len(self.flying) >= self.shadow.max_in_flight:
+                self.counts.copies["dropped:in_flight"] += 1
+                continue
+            mine = None
+            if number == 0:
+                mine = pair = self._pair(original)
+            self._send(self.pool, CANDIDATE, original, mine)
+        return pair
+
+    def _pair(self, original: Copied) -> Pair | None:
+        if self._open.pairs >= self.terms.most:
+            self.counts.uncompared["budget"] += 1
+            return None
+        pair = Pair(self._comparer, self._open, original.bucket, original.about)
+        pool = self.noise.get(original.served_by)
+        if pool is not None and random() < self.shadow.noise:
+            if len(self.flying) + 1 >= self.shadow.max_in_flight:
+                self.counts.noise["dropped:in_flight"] += 1
+            else:
+                pair.expect_noise()
+                self._send(pool, NOISE, original, pair)
+        return pair
+
+    def _send(self, pool: Pool, kind: str, original: Copied, pair: Pair | None) -> None:
+        copy = Copy(self, pool, kind, original.request, pair, head_only=original.head_only)
+        self.flying.add(copy)
+        pool.acquire(copy)
+
+    def _within_rate(self) -> bool:
+        assert self._rate is not None
+        now = self.clock.now
+        self._allowance += (now - self._allowed_at) * self._rate
+        self._allowed_at = now
+        self._allowance = min(self._allowance, max(1.0, self._rate))
+        if self._allowance < 1.0:
+            return False
+        self._allowance -= 1.0
+        return True
+
+    def sweep(self) -> None:
+        """End the copies whose time is over, and close connections that have been idle for too long."""
+        now = self.clock.now
+        for copy in [copy for copy in self.flying if copy.deadline < now]:
+            copy.expire()
+        for pool in self.pools:
+            pool.sweep()
+
+    def retire(self) -> None:
+        """No snapshot uses this shadow any more; what is in flight ends by itself, or is swept."""
+        for pool in self.pools:
+            pool.retire()
+
+    @property
+    def open_pairs(self) -> int:
+        """How many pairs await an answer, or to be compared."""
+        return self._open.pairs
+
+    def give_up(self) -> None:
+        """End what is in flight."""
+        for copy in list(self.flying):
+            copy.expire()
+
+    @property
+    def ended(self) -> bool:
+        """Whether a retired shadow has nothing left: no copy, and no connection."""
+        return not self.flying and not any(address.open for pool in self.pools for address in pool.addresses)

@@ -1,0 +1,173 @@
+"""Which shadows has a worker, and when do copies start?
+
+Copies start when everything that clients and their backends are owed in this turn has been sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import time
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec.structs import replace
+
+from policies.shadow.compare import Rules
+from policies.shadow.json_difference import Tolerance
+from policies.shadow.pointers import paths, tokens
+from router.data.exchange import Exchange
+from router.data.mirroring import Mirror
+from router.data.pool import Clock, Pool
+from router.data.shadow_ledger import Ledger
+from router.data.shadow_pairs import Comparer, Terms
+from router.data.shadow_targets import Nobody, Target
+from router.settings import Backend, Settings, Shadow
+from router.shadow_identity import generation
+
+if TYPE_CHECKING:
+    from router.data.metering import Meter
+
+# More pairs than copies in flight: those that wait for a slice of time.
+_PAIRS_BEYOND = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """The shadows of one configuration: their targets by name, and each route's by its path."""
+
+    targets: Mapping[str, Target]
+    mirrors: Mapping[str, Mirror]
+
+
+class Host(Clock, Protocol):
+    """What the shadows need of the plane."""
+
+    turn: int
+
+    @property
+    def call_soon(self) -> Callable[[Callable[[], object]], object]: ...
+
+
+class Shadows:
+    """A worker's shadows."""
+
+    def __init__(self, host: Host, meter: Meter, ledger: Ledger) -> None:
+        self._host = host
+        self._meter = meter
+        self.ledger = ledger
+        self._comparer = Comparer(ledger, asyncio.get_running_loop(), time)
+        self._nobody = Nobody(host)
+        self._queue: list[Exchange] = []
+        self._ensemble = Ensemble({}, {})
+        self._retired: list[Target] = []
+
+    # -- the request's path --------------------------------------------------------------------------------
+
+    def start_soon(self, exchange: Exchange) -> None:
+        """Start the copies of a request behind everything that is to be sent in this turn."""
+        queue = self._queue
+        if not queue:
+            self._host.call_soon(self._start_all)
+        queue.append(exchange)
+
+    def _start_all(self) -> None:
+        queue, self._queue = self._queue, []
+        for exchange in queue:
+            copied = exchange.copied
+            copied.start()
+            if not copied.pairs:
+                exchange.__class__ = copied.plain  # its answer is nobody's but the client's
+
+    # -- a change ------------------------------------------------------------------------------------------
+
+    def build(self, settings: Settings) -> Ensemble:
+        """The shadows of these settings; what is the same goes on. May fail; changes nothing."""
+        targets = {name: self._target(settings, name) for name in settings.shadows}
+        mirrors = {
+            route.path: Mirror(tuple(targets[name] for name in route.shadows))
+            for route in settings.routes
+            if route.shadows
+        }
+        return Ensemble(targets, mirrors)
+
+    def adopt(self, ensemble: Ensemble) -> None:
+        """Go on with these."""
+        before, self._ensemble = self._ensemble, ensemble
+        for name, target in before.targets.items():
+            if ensemble.targets.get(name) is not target:
+                target.retire()
+                self._retired.append(target)
+
+    def close(self) -> None:
+        """Give everything up: copies in flight, and all connections."""
+        self.adopt(Ensemble({}, {}))
+        for target in self._retired:
+            target.give_up()
+
+    @property
+    def connections(self) -> int:
+        """How many are open to shadows, and for their noise."""
+        targets = [*self._ensemble.targets.values(), *self._retired]
+        return sum(address.open for target in targets for pool in target.pools for address in pool.addresses)
+
+    @property
+    def open_pairs(self) -> int:
+        """How many pairs await an answer, or to be compared."""
+        return sum(target.open_pairs for target in self._ensemble.targets.values())
+
+    def _target(self, settings: Settings, name: str) -> Target:
+        shadow = settings.shadows[name]
+        served = (
+            {} if not shadow.noise else {each: settings.backends[each] for each in _served(settings, name)}
+        )
+        about = (shadow, settings.backends[shadow.backend], served, generation(settings, name))
+        present = self._ensemble.targets.get(name)
+        if present is not None and present.about == about:
+            return present
+        compare = shadow.compare
+        terms = Terms(
+            place=(name, generation(settings, name)),
+            rules=Rules(
+                ignored=paths(compare.ignore),
+                tolerance=Tolerance(compare.relative, compare.absolute),
+                top=None if compare.top is None else tokens(compare.top),
+                ranking=None if compare.ranking is None else tokens(compare.ranking),
+            ),
+            redacted=paths(compare.redact),
+            largest=compare.max_body,
+            most=shadow.max_in_flight + _PAIRS_BEYOND,
+            counts=self._meter.shadow(name),
+        )
+        noise = {each: self._pool(each, backend, shadow) for each, backend in served.items()}
+        pool = self._pool(shadow.backend, settings.backends[shadow.backend], shadow)
+        return Target(about, pool, noise, terms, self._comparer, self._host, self._nobody)
+
+    def _pool(self, name: str, backend: Backend, shadow: Shadow) -> Pool:
+        """A pool of the shadow's own: small, and nobody waits in it."""
+        own = replace(
+            backend,
+            max_connections=shadow.max_in_flight,
+            max_waiting=0,
+            connect_timeout=min(backend.connect_timeout, shadow.timeout),
+        )
+        return Pool(name, own, self._host)
+
+    def sweep(self) -> None:
+        """End the copies whose time is over."""
+        for target in self._ensemble.targets.values():
+            target.sweep()
+        for target in self._retired:
+            target.sweep()
+        self._retired = [target for target in self._retired if not target.ended]
+
+
+def _served(settings: Settings, name: str) -> set[str]:
+    """The backends that may answer requests of the routes that a shadow follows."""
+    found = set()
+    for route in settings.routes:
+        if name in route.shadows:
+            found.add(route.backend)
+            for experiment in route.experiments:
+                found |= {variant.backend for variant in settings.experiments[experiment].variants.values()}
+    return found
