@@ -122,7 +122,7 @@ async def forget(batch: ShadowBatch) -> bool:
     return True
 
 
-async def keep_flushing(ledger: Ledger) -> None:
+async def keep_sending(ledger: Ledger) -> None:
     """Flush every `INTERVAL` until cancelled; an outage is waited out."""
     while True:
         await asyncio.sleep(INTERVAL)

@@ -24,6 +24,7 @@ from router.data.metering import Reporter
 from router.data.ofrep import Evaluator
 from router.data.plane import Plane
 from router.data.recorder import Recorder, keep_flushing
+from router.data.shadow_ledger import Ledger, keep_sending
 from router.data.service import make_service
 from router.errors import StoreUnavailable
 from router.heartbeats import BEAT_SECONDS, Heartbeats
@@ -31,7 +32,7 @@ from router.hosting import DRAIN_SECONDS, Host
 from router.last_state import load
 from router.options import WorkerProcess
 from router.state import State
-from router.store import states
+from router.store import shadows, states
 from router.store.client import connect
 from router.store.records import record
 
@@ -49,7 +50,8 @@ async def run(options: WorkerProcess, ready: Callable[[], None]) -> None:
     recorder = Recorder(
         name, partial(record, redis), data_dir / "journal", lambda experiment: plane.attribution(experiment)
     )
-    plane = Plane(recorder)
+    ledger = Ledger(name, partial(shadows.add, redis))
+    plane = Plane(recorder, ledger)
     first = await adopt_first(plane, redis, data_dir)
     follower = Follower(redis, data_dir, name)
     follower.runs(first.version)
@@ -89,6 +91,7 @@ async def run(options: WorkerProcess, ready: Callable[[], None]) -> None:
         _keep_beating(beats, options.place, host),
         plane.keep_sweeping(),
         keep_flushing(recorder, time),
+        keep_sending(ledger),
         reporter.keep_writing(),
         follower.follow(plane),
         _replay(recorder),
@@ -101,7 +104,8 @@ async def run(options: WorkerProcess, ready: Callable[[], None]) -> None:
     finally:
         await _cancel(tasks)
         beats.clear(options.place)
-        await _last_flush(recorder)
+        plane.shadows.close()
+        await _last_flush(recorder, ledger)
         await reporter.finish()
         with contextlib.suppress(StoreUnavailable):
             await follower.leave()
@@ -182,10 +186,12 @@ async def _replay(recorder: Recorder) -> None:
         return
 
 
-async def _last_flush(recorder: Recorder) -> None:
+async def _last_flush(recorder: Recorder, ledger: Ledger) -> None:
     try:
         async with asyncio.timeout(LAST_FLUSH_SECONDS):
             await recorder.flush(time())
+            # What shadows answered is not worth a journal: without Redis this last second of it is lost.
+            await ledger.flush()
     except (StoreUnavailable, TimeoutError):
         kept = recorder.save(time())
         log.warning("Redis does not answer; %d batches are kept in the journal for the next worker", kept)
