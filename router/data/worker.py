@@ -24,8 +24,8 @@ from router.data.metering import Reporter
 from router.data.ofrep import Evaluator
 from router.data.plane import Plane
 from router.data.recorder import Recorder, keep_flushing
-from router.data.shadow_ledger import Ledger, keep_sending
 from router.data.service import make_service
+from router.data.shadow_ledger import Ledger, keep_sending
 from router.errors import StoreUnavailable
 from router.heartbeats import BEAT_SECONDS, Heartbeats
 from router.hosting import DRAIN_SECONDS, Host
