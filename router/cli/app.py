@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from router.cli import operator_commands, reading_commands, service_commands, token_commands
+from router.cli import operator_commands, policy_commands, reading_commands, service_commands, token_commands
 from router.cli.demo import app as demo
 from router.cli.options import Config, Output, OutputOption
 from router.errors import TurnoutError
@@ -81,6 +81,7 @@ def assign(
 app.add_typer(demo, name="demo")
 app.add_typer(service_commands.app)
 app.add_typer(operator_commands.app)
+app.add_typer(policy_commands.app)
 app.add_typer(reading_commands.app)
 app.add_typer(token_commands.app, name="token", rich_help_panel="Who may")
 app.add_typer(token_commands.contexts, name="context", rich_help_panel="Who may")

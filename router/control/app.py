@@ -11,7 +11,16 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from router.control.access import Gate
-from router.control.api import administration, configuration, experiments, observing, off_policy, versions
+from router.control.api import (
+    administration,
+    configuration,
+    experiments,
+    observing,
+    off_policy,
+    policies,
+    shadows,
+    versions,
+)
 from router.control.api.endpoint import Desk, Endpoint
 from router.control.api.public import public
 from router.control.api.serving import failed, not_routed, routes_of
@@ -26,7 +35,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *configuration.ENDPOINTS,
     *versions.ENDPOINTS,
     *observing.ENDPOINTS,
+    *policies.ENDPOINTS,
     *off_policy.ENDPOINTS,
+    *shadows.ENDPOINTS,
     *administration.ENDPOINTS,
 )
 

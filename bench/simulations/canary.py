@@ -1,0 +1,146 @@
+"""How soon is a failing candidate rolled back, and how often a healthy one, if it is looked at every second?
+
+The real policy, on synthetic users: each has a place in the split, asks as often as its activity says, and
+some fail whatever answers them. Beside it a canary of the usual kind: it fails when the candidate's share of
+errors in the last interval is above a threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.canary.parameters import CanaryParameters, Step
+from policies.kinds.canary import Canary
+from policies.policy import Allocation
+from policies.statistics.evidence import BucketSums
+from policies.statistics.means import Mean
+from policies.statistics.observed import Observed, ObservedEpoch, ObservedMetric, ObservedVariant
+
+BUCKETS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """``rate`` requests a second by so many users; shares of errors; and users of whom all requests fail.
+
+    ``drift`` multiplies both shares of errors by 1 to 1 + drift, there and back every two minutes.
+    """
+
+    rate: float = 200.0
+    users: int = 5000
+    control_errors: float = 0.001
+    candidate_errors: float = 0.001
+    failing_users: int = 0
+    drift: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a rollout went: its last phase, after how many seconds that was, and the requests it took."""
+
+    phase: str
+    seconds: float
+    candidate_requests: int
+
+
+@dataclass(slots=True)
+class _Slice:
+    """What one variant has had in one epoch."""
+
+    requests: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
+    errors: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
+    seen: set[int] = field(default_factory=set)
+
+    def add(self, users: NDArray[np.int64], failed: NDArray[np.bool_]) -> None:
+        buckets = users % BUCKETS
+        self.requests += np.bincount(buckets, minlength=BUCKETS)
+        self.errors += np.bincount(buckets[failed], minlength=BUCKETS)
+        self.seen.update(users.tolist())
+
+    def observed(self) -> ObservedVariant:
+        sums = BucketSums(self.requests, self.errors)
+        total = int(self.requests.sum())
+        errors = ObservedMetric(Mean.of_buckets(sums), float(total), float(self.errors.sum()))
+        return ObservedVariant(float(len(self.seen)), total, 0, errors, {}, {})
+
+
+def traffic(world: World, seconds: int, rng: np.random.Generator) -> Iterator[Any]:
+    """Each second's users, their places in the split, and the draws that decide who fails."""
+    activity = rng.gamma(0.5, 1.0, world.users)
+    place = rng.random(world.users)
+    failing = np.zeros(world.users, bool)
+    failing[rng.choice(world.users, world.failing_users, replace=False)] = True
+    edges = np.cumsum(activity / activity.sum())
+    for second in range(seconds):
+        users = np.searchsorted(edges, rng.random(rng.poisson(world.rate))).clip(max=world.users - 1)
+        scale = 1.0 + world.drift * abs((second / 60.0) % 2.0 - 1.0)
+        yield users, place[users], np.where(failing[users], 0.0, rng.random(len(users)) / scale)
+
+
+def rollout(world: World, parameters: CanaryParameters, seconds: int, seed: int) -> Rollout:
+    """One canary, planned every second; it ends when it fails or succeeds, or after so many seconds."""
+    policy = Canary(Allocation("s", {"champion": 50.0, "candidate": 50.0}, "champion"), parameters)
+    control = parameters.baseline or "champion"
+    plan = policy.plan(None, 0.0, None, {})
+    epochs: list[tuple[float, dict[str, float], dict[str, _Slice]]] = [(0.0, dict(plan.weights), {})]
+    rng = np.random.default_rng(seed)
+    now = 0.0
+    for users, place, draw in traffic(world, seconds, rng):
+        now += 1.0
+        _, weights, slices = epochs[-1]
+        low, high = weights["candidate"] / 100, 1.0 - weights[control] / 100
+        for name, chosen, share in (
+            ("candidate", place < low, world.candidate_errors),
+            (control, (place >= high) & (place >= low), world.control_errors),
+        ):
+            if chosen.any():
+                slices.setdefault(name, _Slice()).add(users[chosen], draw[chosen] < share)
+        seen = tuple(
+            ObservedEpoch(number, start, None, of, {name: each.observed() for name, each in parts.items()})
+            for number, (start, of, parts) in enumerate(epochs, 1)
+        )
+        plan = policy.plan(Observed("e", "champion", seen), now, None, plan.progress)
+        if plan.weights != weights:
+            epochs.append((now, dict(plan.weights), {}))
+        if plan.findings["phase"] in ("Failed", "Promoting"):
+            break
+    had = sum(int(s["candidate"].requests.sum()) for _, _, s in epochs if "candidate" in s)
+    return Rollout(str(plan.findings["phase"]), now, had)
+
+
+def rollouts(runs: int, world: World, parameters: CanaryParameters, seconds: int) -> list[Rollout]:
+    """So many canaries, each with a seed of its own."""
+    return [rollout(world, parameters, seconds, seed) for seed in range(runs)]
+
+
+def threshold_failures(
+    runs: int, world: World, *, seconds: int, threshold: float = 0.01, interval: int = 5, tolerated: int = 5
+) -> float:
+    """The share of canaries that fail because the candidate's share of errors was above a threshold.
+
+    In ``tolerated`` intervals, as Flagger counts them: over the whole analysis. At 5 % of the traffic.
+    """
+    failed = 0
+    for seed in range(runs):
+        rng = np.random.default_rng(seed)
+        checks = requests = errors = 0
+        for second, (_, place, draw) in enumerate(traffic(world, seconds, rng), 1):
+            chosen = place < 0.05
+            requests += int(chosen.sum())
+            errors += int((draw[chosen] < world.candidate_errors).sum())
+            if second % interval == 0:
+                checks += requests > 0 and errors / requests > threshold
+                requests = errors = 0
+        failed += checks >= tolerated
+    return failed / runs
+
+
+def steps_of(*weights: float, seconds: float = 60, units: int = 100) -> tuple[Step, ...]:
+    """Steps of one length."""
+    return tuple(Step(weight, timedelta(seconds=seconds), units) for weight in weights)
