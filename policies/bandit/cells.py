@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,18 +33,9 @@ class Cells:
     @staticmethod
     def of(epochs: Sequence[ObservedEpoch], arms: Sequence[str], read: Read) -> Cells:
         """What ``read`` finds of each arm in each epoch."""
-        shape = (len(epochs), len(arms))
-        count, mean, units = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        spread = np.full(shape, np.nan)
-        for e, epoch in enumerate(epochs):
-            for k, arm in enumerate(arms):
-                variant = epoch.variants.get(arm)
-                found = None if variant is None else read(variant)
-                if variant is None or found is None or not found.count > 0.0:
-                    continue
-                count[e, k], mean[e, k], units[e, k] = found.count, found.mean.value, variant.units
-                if found.mean.n > 1:
-                    spread[e, k] = found.mean.variance * found.count
+        rows = [[_numbers(epoch.variants.get(arm), read) for arm in arms] for epoch in epochs]
+        numbers = np.array(rows, np.float64).reshape(len(epochs), len(arms), 4)
+        count, mean, spread, units = (np.ascontiguousarray(numbers[:, :, i]) for i in range(4))
         return Cells(count, mean, spread, units, np.array([each.ended is not None for each in epochs], bool))
 
     def but(self, *, mean: Floats) -> Cells:
@@ -56,6 +48,15 @@ class Cells:
         return Cells(
             self.count[:, some], self.mean[:, some], self.spread[:, some], self.units[:, some], self.closed
         )
+
+
+def _numbers(variant: ObservedVariant | None, read: Read) -> tuple[float, float, float, float]:
+    """Count, mean, spread and units of one cell."""
+    found = None if variant is None else read(variant)
+    if variant is None or found is None or not found.count > 0.0:
+        return 0.0, 0.0, nan, 0.0
+    mean = found.mean
+    return found.count, mean.value, mean.variance * found.count if mean.n > 1 else nan, variant.units
 
 
 def binary_spread(cells: Cells, prior: tuple[float, float]) -> tuple[Floats, float]:

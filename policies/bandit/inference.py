@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import isfinite, sqrt
 from typing import Any, Final
 
@@ -10,10 +11,10 @@ import numpy as np
 
 from policies.bandit.beliefs import Beliefs
 from policies.bandit.cells import Cells, Floats, binary_spread
-from policies.statistics.adaptive.batched_ols import batched_ols, sequential_batched_ols
 from policies.statistics.adaptive.best_arm import best_arm_stopping
-from policies.statistics.evidence import Moments
-from policies.statistics.result import Estimate, NotEstimable
+from policies.statistics.always_valid.asymptotic import critical_value, p_value
+from policies.statistics.kernel import critical, two_sided
+from policies.statistics.result import NotEstimable
 
 PLANNED_EPOCHS: Final = 100.0
 ALPHA: Final = 0.05
@@ -61,51 +62,66 @@ def expected_regret(found: Beliefs, counted: Floats) -> dict[str, float]:
 def against_control(cells: Cells, arms: Sequence[str], control: str, binary: bool) -> dict[str, Any]:
     """Each arm's difference to the control, in the metric's own unit, by batched OLS over the epochs.
 
-    At one look over all epochs, and in ``sequential`` for a look after every closed epoch. Source: Zhang,
-    Janson & Murphy (2020).
+    At one look over all epochs, and in ``sequential`` for a look after every closed epoch. The same numbers
+    as ``batched_ols`` and ``sequential_batched_ols`` give, for all epochs of all arms at once, with variances
+    between units: their requests need not be independent. Source: Zhang, Janson & Murphy (2020).
     """
     if control not in arms:
         return {}
-    batches = _moments(cells, binary)
-    reference = batches[arms.index(control)]
+    squares = _squares(cells, binary)
+    reference = arms.index(control)
     found: dict[str, Any] = {}
-    for arm, own in zip(arms, batches, strict=True):
-        if arm == control:
+    for k, arm in enumerate(arms):
+        if k == reference:
             continue
-        pairs = list(zip(reference, own, strict=True))
-        closed = [pair for pair, done in zip(pairs, cells.closed.tolist(), strict=True) if done]
-        watched = sequential_batched_ols(closed, ALPHA, planned_batches=PLANNED_EPOCHS)
-        found[arm] = {**_plain(batched_ols(pairs, ALPHA)), "sequential": _plain(watched)}
+        two = [reference, k]
+        weight, difference = _scores(cells.count[:, two], cells.mean[:, two], squares[:, two])
+        closed = weight * cells.closed
+        epochs = max(int(np.count_nonzero(closed)), 1)
+        found[arm] = {
+            **_combined(weight, difference, critical(ALPHA), two_sided),
+            "sequential": _combined(
+                closed,
+                difference,
+                critical_value(epochs, ALPHA, PLANNED_EPOCHS),
+                partial(p_value, n=epochs, alpha=ALPHA, n_star=PLANNED_EPOCHS),
+            ),
+        }
     return found
 
 
-def _moments(cells: Cells, binary: bool) -> list[list[Moments]]:
-    """By arm and epoch; the variance is that between units, whose requests need not be independent."""
-    single = cells.mean * (1.0 - cells.mean) if binary else np.nan_to_num(cells.spread)
+def _squares(cells: Cells, binary: bool) -> Floats:
+    """Each cell's sum of squares about its mean (E, K), scaled to what the units' clusters show."""
     if binary:
-        single = single * binary_spread(cells, (0.5, 0.5))[1]
-        rows = single * cells.count
-    else:
-        rows = single * np.maximum(cells.count - 1.0, 0.0)
-    return [
-        [
-            Moments(round(count), (mean,), ((max(square, 0.0),),))
-            for count, mean, square in zip(
-                cells.count[:, k].tolist(), cells.mean[:, k].tolist(), rows[:, k].tolist(), strict=True
-            )
-        ]
-        for k in range(cells.count.shape[1])
-    ]
+        rate = np.clip(cells.mean, 0.0, 1.0)
+        return np.asarray(cells.count * rate * (1.0 - rate) * binary_spread(cells, (0.5, 0.5))[1])
+    return np.asarray(np.nan_to_num(cells.spread) * np.maximum(cells.count - 1.0, 0.0))
 
 
-def _plain(found: Estimate | NotEstimable) -> Mapping[str, Any]:
-    if isinstance(found, NotEstimable):
-        return {"estimate": None, "low": None, "high": None, "p_value": None, "reason": found.reason}
+def _scores(count: Floats, mean: Floats, squares: Floats) -> tuple[Floats, Floats]:
+    """By epoch (E,): w_t = sqrt(n_a n_b / (n s2)), 0 for one that says nothing, and d_t, the difference."""
+    total = count.sum(axis=1)
+    pooled = squares.sum(axis=1) / np.maximum(total - 2.0, 1.0)
+    usable = (count > 0.0).all(axis=1) & (total >= 3.0) & (pooled > 0.0)
+    weight = np.sqrt(count.prod(axis=1) / np.where(usable, total * pooled, 1.0))
+    return np.where(usable, weight, 0.0), mean[:, 1] - mean[:, 0]
+
+
+def _combined(
+    weight: Floats, difference: Floats, width: float, judged: Callable[[float], float]
+) -> dict[str, Any]:
+    """The estimate over the epochs that say something, as JSON."""
+    used = int(np.count_nonzero(weight))
+    if used == 0:
+        reason = "no epoch in which both variants had outcomes that vary"
+        return {"estimate": None, "low": None, "high": None, "p_value": None, "epochs": 0, "reason": reason}
+    total, scored = float(weight.sum()), float(weight @ difference)
+    estimate, error = scored / total, sqrt(used) / total
     return {
-        "estimate": found.estimate,
-        "low": found.low,
-        "high": found.high,
-        "p_value": found.p_value,
-        "level": found.level,
-        "epochs": found.detail("batches"),
+        "estimate": estimate,
+        "low": estimate - width * error,
+        "high": estimate + width * error,
+        "p_value": judged(scored / sqrt(used)),
+        "level": 1.0 - ALPHA,
+        "epochs": used,
     }

@@ -15,6 +15,7 @@ from policies.bandit.cells import Cells
 from policies.bandit.guardrails import harmful, still_out
 from policies.bandit.inference import against_control, expected_regret, likelihood_ratio
 from policies.bandit.memory import Memory, moved_share, shares
+from policies.bandit.parameters import BanditParameters
 from policies.plan import Plan
 from policies.statistics.bayes.thompson import with_floor
 from policies.statistics.observed import Observed, ObservedEpoch
@@ -22,6 +23,7 @@ from policies.statistics.result import NotEstimable
 
 _AGE_PER_GAP: Final = 200.0
 _GAPS_PER_HALF_LIFE: Final = 8.0
+_EPOCHS_PER_HALF_LIFE: Final = 4.0
 _PUNCTUAL: Final = 0.95  # of the gap: a planner's tick that comes a little early is not put off to the next
 _CLOCK: Final = 1e-3
 
@@ -145,14 +147,9 @@ def _weights_now(
     if target.weights is None:
         return current, "weights stay"
     parameters = bandit.parameters
-    gap = max(parameters.every.total_seconds(), (now - memory.began) / _AGE_PER_GAP)
-    stale = False
-    if parameters.discount is not None:
-        fresh = max(
-            parameters.every.total_seconds(), parameters.discount.total_seconds() / _GAPS_PER_HALF_LIFE
-        )
-        gap = min(gap, fresh)
-        stale = now - memory.moved >= 2.0 * fresh
+    gap = least_gap(parameters, now - memory.began)
+    half_life = parameters.discount
+    stale = half_life is not None and now - memory.moved >= half_life.total_seconds() / _EPOCHS_PER_HALF_LIFE
     if now - memory.moved < _PUNCTUAL * gap:
         return current, f"weights stay for {gap:.0f} s"
     change = moved_share(current, target.weights)
@@ -161,6 +158,21 @@ def _weights_now(
     if stale:
         return _rescaled(current), ""
     return current, f"weights stay: a change of {change:.2g} is below the step"
+
+
+def least_gap(parameters: BanditParameters, age: float) -> float:
+    """The least time from one change of weights to the next, in seconds, for a bandit of this age (seconds).
+
+    Where evidence is discounted it stops growing at a share of the half-life: evidence ages by epochs.
+
+    >>> least_gap(BanditParameters(), 3600.0), least_gap(BanditParameters(), 86_400.0)
+    (60.0, 432.0)
+    """
+    every = parameters.every.total_seconds()
+    gap = max(every, age / _AGE_PER_GAP)
+    if parameters.discount is None:
+        return gap
+    return min(gap, max(every, parameters.discount.total_seconds() / _GAPS_PER_HALF_LIFE))
 
 
 def _rescaled(current: Mapping[str, float]) -> dict[str, float]:
