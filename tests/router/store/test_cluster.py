@@ -21,7 +21,7 @@ from router.store.outcomes import Outcome, add
 from router.store.records import Batch, Delta, record
 from tests.router.store.fixtures import primaries
 from tests.router.store.servers import until
-from tests.router.store.topologies import Cluster, clustered, identity, server
+from tests.router.store.topologies import Cluster, agrees, clustered, identity, server
 
 STATE_SLOT = key_slot(keys.STATE.encode())
 
@@ -136,6 +136,8 @@ async def test_a_replica_takes_over(tmp_path: Path) -> None:
             await asyncio.to_thread(until, lambda: name in replica.ask("CLUSTER", "NODES").decode())
             replica.ask("CLUSTER", "REPLICATE", name)
             await asyncio.to_thread(until, lambda: replica.ask("ROLE")[3] == b"connected")
+            everyone = [*cluster.servers, replica]
+            await asyncio.to_thread(until, lambda: all(agrees(each, 4) for each in everyone))
             others = [each for each in cluster.servers if each is not holder]
             await asyncio.to_thread(
                 until, lambda: all(each.ask("CLUSTER", "REPLICAS", name) for each in others)

@@ -276,10 +276,11 @@ def assign(servers: list[Server]) -> None:
         each.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         each.ask("CLUSTER", "ADDSLOTS", *range(first, last))
         each.ask("CLUSTER", "MEET", "127.0.0.1", servers[0].port)
-    until(lambda: all(_agrees(each, len(servers)) for each in servers))
+    until(lambda: all(agrees(each, len(servers)) for each in servers))
 
 
-def _agrees(server: Server, nodes: int) -> bool:
+def agrees(server: Server, nodes: int) -> bool:
+    """Whether a node knows so many, itself among them, and that all slots are served."""
     told = server.told("CLUSTER", "INFO")
     return (told["cluster_state"], told["cluster_known_nodes"]) == ("ok", str(nodes))
 
