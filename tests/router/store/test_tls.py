@@ -163,9 +163,7 @@ async def test_a_cluster_over_tls(tmp_path: Path, certificates: Path) -> None:
         places = ",".join(f"127.0.0.1:{port}" for port in ports[1:])
         secret = quote(SECRETS.password, safe="")
         assert await committed(f"rediss+cluster://:{secret}@{places}?ssl_ca_certs={certificates}/ca.pem") == 1
-        assert "uthentica" in await refused(
-            f"rediss+cluster://{places}?ssl_ca_certs={certificates}/ca.pem"
-        )
+        assert "uthentica" in await refused(f"rediss+cluster://{places}?ssl_ca_certs={certificates}/ca.pem")
 
 
 async def test_sentinels_with_a_password_of_their_own(tmp_path: Path) -> None:
