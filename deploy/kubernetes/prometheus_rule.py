@@ -37,8 +37,22 @@ def prometheus_rule(folder: Path) -> dict[str, Any]:
 
 def text_of(rule: dict[str, Any]) -> str:
     """The YAML file's text."""
-    written: str = yaml.safe_dump(rule, sort_keys=False, width=1000, allow_unicode=True)
+    written: str = yaml.dump(rule, Dumper=_Indented, sort_keys=False, width=100, allow_unicode=True)
     return _HEAD + written
+
+
+class _Indented(yaml.SafeDumper):
+    """As people write it: lists further in than their keys, and expressions of several lines as such."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def text(self, value: str) -> yaml.ScalarNode:
+        """A string's node."""
+        return self.represent_scalar("tag:yaml.org,2002:str", value, "|" if "\n" in value else None)
+
+
+_Indented.add_representer(str, _Indented.text)
 
 
 def main(arguments: list[str]) -> int:
