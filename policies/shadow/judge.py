@@ -18,12 +18,9 @@ from typing import Any, Final
 from policies.shadow import bounded_mean
 from policies.shadow.bounded_mean import Interval, interval, log_capital
 from policies.shadow.sums import PairSums, ShadowSums, Sum
+from policies.shadow.verdicts import MORE, NO_MORE, UNDECIDED
 from policies.statistics.always_valid import asymptotic
 from policies.statistics.result import Estimate
-
-MORE: Final = "differs more than its own noise"
-NO_MORE: Final = "differs no more than its own noise"
-UNDECIDED: Final = "not enough data"
 
 # The asymptotic intervals are narrowest at this many pairs.
 _TUNING: Final = 10_000

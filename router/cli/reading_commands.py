@@ -123,3 +123,20 @@ def off_policy(
     from router.cli.contexts import target_of
 
     command.run(target_of(url, context), experiment, output)
+
+
+@app.command(rich_help_panel=_PANEL, epilog="Example: turnout shadow ranker-v2 --examples 3")
+def shadow(
+    name: Annotated[
+        str | None, typer.Argument(help="The shadow's name.", show_default="which shadows there are")
+    ] = None,
+    examples: Annotated[int, typer.Option(min=0, max=50, help="How many pairs that differ to show.")] = 0,
+    url: Url = None,
+    context: ContextName = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Print whether a shadow differs more than the current model does from itself, and where."""
+    from router.cli import shadow as command
+    from router.cli.contexts import target_of
+
+    command.run(target_of(url, context), name, examples, output)

@@ -9,6 +9,7 @@ from pathlib import Path
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from router.control import metrics_of_shadows
 from router.control.metric_families import build, gauge
 from router.control.metrics_of_policies import policy_families
 from router.control.metrics_of_reports import ReportBook, report_families
@@ -46,6 +47,7 @@ class ControlCollector(Collector):
         if state is not None:
             yield from _state(state)
         yield from report_families(self._reports)
+        yield from metrics_of_shadows.report_families(self._reports.shadows)
         yield from policy_families(self._planning)
 
 

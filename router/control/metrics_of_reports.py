@@ -28,10 +28,11 @@ log = logging.getLogger("turnout.control")
 
 
 class ReportBook:
-    """The last report of each experiment, as JSON's types, and how long computing them all took."""
+    """The last report of each experiment and shadow, as JSON's types, and how long computing all took."""
 
     def __init__(self) -> None:
         self.reports: Mapping[str, Mapping[str, Any]] = {}
+        self.shadows: Mapping[str, Mapping[str, Any]] = {}
         self.seconds: float | None = None
 
 
@@ -42,6 +43,7 @@ async def keep_computing(redis: Redis, book: ReportBook, clock: Callable[[], flo
         began = monotonic()
         try:
             book.reports = await _compute(redis, clock)
+            book.shadows = await _compute_shadows(redis, clock)
         except StoreUnavailable:
             pass  # the watch says so; what was computed last still stands, with its time
         except Exception as error:
@@ -69,6 +71,15 @@ async def _compute(redis: Redis, clock: Callable[[], float]) -> dict[str, dict[s
             evidence = await reports.read_evidence(redis, name, experiment, now)
             found[name] = await asyncio.to_thread(_analyse, reports, evidence, experiment, now)
     return found
+
+
+async def _compute_shadows(redis: Redis, clock: Callable[[], float]) -> dict[str, dict[str, Any]]:
+    state = await states.read(redis)
+    if state is None or not state.settings.shadows:
+        return {}
+    from router.control.shadow_reports import report_of
+
+    return {name: await report_of(redis, state.settings, name, clock()) for name in state.settings.shadows}
 
 
 def _analyse(reports: Any, evidence: Any, experiment: Experiment, now: float) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from router.control.metric_families import Labels, build, counter, gauge, histogram
+from router.control.metrics_of_shadows import count_families
 from router.control.worker_files import read_workers
 from router.worker_totals import (
     BACKEND_BOUNDS,
@@ -40,7 +41,9 @@ def worker_families(data_dir: Path, now: float) -> Iterator[Metric]:
     """What the workers' files say; ``now`` is unix seconds."""
     living, totals = read_workers(data_dir)
     yield from _requests(totals)
+    yield from _audiences(totals)
     yield from _pools(totals, living)
+    yield from count_families(totals)
     yield from _workers(living, now)
 
 
@@ -85,6 +88,20 @@ def _requests(totals: Totals) -> Iterator[Metric]:
     yield counter("outcomes", "Outcomes posted, by fate.", ["experiment", "metric", "status"], outcomes)
     refusals = {(reason,): count for reason, count in totals.refusals.items()}
     yield counter("refusals", "Requests that the router answered itself, by why.", ["reason"], refusals)
+
+
+def _audiences(totals: Totals) -> Iterator[Metric]:
+    """What became of those who should have taken part, or might have."""
+    fallbacks: dict[tuple[str, str, str], int] = {}
+    for series in totals.series:
+        if series.fallbacks:
+            served = (series.experiment, series.variant, series.backend)
+            fallbacks[served] = fallbacks.get(served, 0) + series.fallbacks
+    text = "Requests that another backend served, because that of the variant assigned could not."
+    yield counter("fallbacks", text, ["experiment", "variant", "served"], fallbacks)
+    undecided = {(experiment,): count for experiment, count in totals.undecided.items()}
+    text = "Conditions that could not be evaluated for a request; it did not take part."
+    yield counter("undecided_conditions", text, ["experiment"], undecided)
 
 
 def _reasons(series: Series) -> Iterator[tuple[str, int]]:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.shadow.bounded_mean import interval, log_capital
-from policies.shadow.judge import MORE, NO_MORE, UNDECIDED, design_effect, excess, judge, mean_of
+from policies.shadow.judge import design_effect, excess, judge, mean_of
 from policies.shadow.sums import PairSums, ShadowSums
+from policies.shadow.verdicts import MORE, NO_MORE, UNDECIDED
 
 BUCKETS = 1024
 
