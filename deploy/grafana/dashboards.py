@@ -1,7 +1,7 @@
 """Which dashboards does Grafana show?
 
 ``python deploy/grafana/dashboards.py`` writes dashboards/*.json; with ``--check`` it says whether they are
-what it would write. Written here, once, so that a change of a metric's name is one line and not three hundred.
+what it would write. Written here so that a change of a metric's name is one line and not three hundred.
 """
 
 from __future__ import annotations
