@@ -15,6 +15,7 @@ from scipy.special import chdtrc
 
 from policies.statistics.difference.contingency import chi_square
 from policies.statistics.evidence import ROUNDING
+from policies.statistics.kernel import over_rows
 from policies.statistics.means import Mean
 from policies.statistics.result import NotEstimable, Test
 from policies.statistics.strata.clustered import Counts
@@ -102,7 +103,8 @@ def outcome_rate_of(outcomes: Counts, requests: Counts) -> Test | NotEstimable:
     shares = (sizes / together[:, None]).T
     pulls = np.zeros((sizes.shape[1], requests.array.shape[2]))
     for v, others in enumerate(np.eye(len(pulls))[:, :, None] - shares):
-        pulls += kept * others @ outcomes.array[:, v] - rates * others @ requests.array[:, v]
+        pulls += over_rows(kept * others, outcomes.array[:, v])
+        pulls -= over_rows(rates * others, requests.array[:, v])
     score = pulls.sum(axis=1)
     covariance = pulls @ pulls.T
     scale = float(np.abs(covariance).max())

@@ -222,8 +222,9 @@ def standardised(histograms: Floats, sizes: Floats, weights: Floats) -> Floats:
     The total is the effective size.
     """
     factors = weights / sizes / float((weights**2 / sizes).sum())
-    total: Floats = factors @ histograms.reshape(len(factors), -1)
-    return total.reshape(histograms.shape[1:])
+    # A product for each group, small enough for one processor: see ``over_rows``.
+    total: Floats = factors @ histograms.swapaxes(0, 1)
+    return total
 
 
 def _reach(base: Ranked, other: Ranked, multiplier: float) -> float:

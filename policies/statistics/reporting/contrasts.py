@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.statistics.kernel import over_rows
 from policies.statistics.reporting.compare import Comparer
 from policies.statistics.reporting.traffic import Measured
 from policies.statistics.result import NotEstimable
@@ -90,5 +91,5 @@ def _mapped(panel: Panel, maps: Floats, variants: Sequence[int]) -> tuple[Floats
     for k, v in enumerate(variants):
         # A variance that is only rounding is none: see ``Panel``.
         weights = maps[:, :, k] * np.where(panel.variance[:, v] > 0.0, panel.counts.factor[:, v], 0.0)
-        pulls += weights @ panel.residual[:, v]
+        pulls += over_rows(weights, panel.residual[:, v])
     return values - values.mean(), pulls - pulls.mean(axis=0)

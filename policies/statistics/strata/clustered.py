@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.statistics.evidence import ROUNDING, BucketSums
-from policies.statistics.kernel import wald, welch_df
+from policies.statistics.kernel import over_rows, wald, welch_df
 from policies.statistics.means import Mean
 from policies.statistics.result import Estimate, NotEstimable
 from policies.statistics.strata.stratified import NONE_USABLE, Weighting, stratum_weights
@@ -100,12 +100,12 @@ class Panel:
         counted, inside = self.counts.array[:, variant], weights > 0.0
         means = np.where(inside, self.mean[:, variant], 0.0)
         pull = weights * self.counts.factor[:, variant]
-        influence: Floats = pull @ self.residual[:, variant]
-        clusters = int(np.count_nonzero(inside.astype(np.float64) @ counted))
+        influence = over_rows(pull, self.residual[:, variant])
+        clusters = int(np.count_nonzero(over_rows(inside.astype(np.float64), counted)))
         square, sizes = float(influence @ influence), np.abs(pull * means)
         # The scale of what was subtracted is never above the sum of the totals: mostly that is answer enough.
         if square <= (ROUNDING * float(sizes @ self.total[:, variant])) ** 2:
-            scale = sizes @ counted
+            scale = over_rows(sizes, counted)
             if square <= ROUNDING**2 * float(scale @ scale):
                 square, influence = 0.0, np.zeros_like(influence)
         return Mean(float(weights @ means), square, clusters - 1.0, clusters), influence
