@@ -60,7 +60,7 @@ def _audience(
         if len(written) != 2 or (len(part) == 2 and not 0 <= part[0] < part[1] <= 1):
             allowed = "[from, to) with 0 <= from < to <= 1"
             yield Problem((*path, "part"), list(part), "is no part of a layer", allowed)
-        if audience.layer is None:
+        if audience.layer is None and audience.part != (0.0, 1.0):
             yield Problem((*path, "part"), list(part), "is a part of no layer", "a part beside a layer")
     yield from _share(audience.share, (*path, "share"))
     for index, name in enumerate(audience.holdouts):

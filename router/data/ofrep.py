@@ -3,6 +3,9 @@
 A flag's key is an experiment's name, its value the variant's. The unit is the targeting key. A unit that was
 told its variant is exposed: it counts among the variant's units, and since no request was served, no request
 is counted, and no latency. So an outcome "per request" has only routed requests below the line.
+
+Who takes part is asked as for a request, but that there is none: a condition finds what the client says of
+the unit in ``context``, and everything of ``request`` empty.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2s
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import msgspec
@@ -26,6 +30,7 @@ from router.problems import listed, shown
 PATH: Final = "/ofrep/v1/evaluate/flags"
 _LARGEST_BODY: Final = 64 * 1024
 
+Reason = Literal["SPLIT", "STATIC", "TARGETING_MATCH", "DEFAULT", "DISABLED"]
 Code = Literal["PARSE_ERROR", "TARGETING_KEY_MISSING", "INVALID_CONTEXT"]
 
 
@@ -45,25 +50,40 @@ class Evaluation:
 
     key: str
     variant: str
-    reason: Literal["SPLIT", "STATIC", "DISABLED"]
+    reason: Reason
     trial: Trial | None = None
     unit_place: int = 0
 
 
-def evaluate(snapshot: Snapshot, key: str, unit: bytes) -> Evaluation | None:
+def evaluate(
+    snapshot: Snapshot, key: str, unit: bytes, context: Mapping[str, Any] = MappingProxyType({})
+) -> Evaluation | None:
     """What a unit gets; None where there is no such experiment.
 
-    While an experiment runs, it decides. Once it was stopped with a winner, everybody gets that; while it
-    does not run, everybody gets the control.
+    While an experiment runs, it decides for those who take part, and all others get the control. A unit whose
+    variant was written down gets that, and is not counted. Once it was stopped with a winner, everybody gets
+    that; while it does not run, everybody gets the control.
     """
-    trial = snapshot.trial(key)
-    if trial is not None:
-        decision = assign(trial.plan, unit)
-        reason: Literal["SPLIT", "STATIC"] = "SPLIT" if decision.reason == "split" else "STATIC"
-        return Evaluation(key, decision.variant, reason, trial, place(trial.bucket_prefix, unit))
     experiment = snapshot.state.settings.experiments.get(key)
     if experiment is None:
         return None
+    trial = snapshot.trial(key)
+    if trial is not None:
+        audience = trial.audience
+        if unit in audience.forced:
+            return Evaluation(key, audience.forced[unit], "TARGETING_MATCH")
+        rule = audience.rule
+        if not audience.gate.admits(unit) or not (rule is None or rule.matches_context(context)):
+            return Evaluation(key, experiment.control, "DEFAULT")
+        decision = assign(trial.plan, unit)
+        reason: Reason = "SPLIT" if decision.reason == "split" else "STATIC"
+        return Evaluation(
+            key,
+            decision.variant,
+            reason if rule is None else "TARGETING_MATCH",
+            trial,
+            place(trial.bucket_prefix, unit),
+        )
     ending = snapshot.state.endings.get(key)
     if ending is not None and ending.winner is not None:
         return Evaluation(key, ending.winner, "STATIC")
@@ -93,10 +113,10 @@ class Evaluator:
         key = request.path_params["key"]
         snapshot = self._live()
         try:
-            unit = await _unit(request)
+            unit, context = await _unit(request)
         except Unevaluable as error:
             return _failure(400, error.code, str(error), key)
-        found = evaluate(snapshot, key, unit)
+        found = evaluate(snapshot, key, unit, context)
         if found is None:
             known = listed(sorted(snapshot.state.settings.experiments))
             return _failure(
@@ -108,13 +128,13 @@ class Evaluator:
         """Every flag; 304 where the client has this answer, and its tokens are still good for long enough."""
         snapshot = self._live()
         try:
-            unit = await _unit(request)
+            unit, context = await _unit(request)
         except Unevaluable as error:
             return _failure(400, error.code, str(error))
         found = [
             each
             for key in sorted(snapshot.state.settings.experiments)
-            if (each := evaluate(snapshot, key, unit)) is not None
+            if (each := evaluate(snapshot, key, unit, context)) is not None
         ]
         tag = self._tag(snapshot, unit, found)
         known = [
@@ -154,8 +174,8 @@ class Evaluator:
         return f'"{blake2s(msgspec.json.encode(parts), digest_size=12).hexdigest()}"'
 
 
-async def _unit(request: Request) -> bytes:
-    """The unit that a body names; `Unevaluable` where it names none."""
+async def _unit(request: Request) -> tuple[bytes, Mapping[str, Any]]:
+    """The unit that a body names, and its whole context; `Unevaluable` where it names none."""
     body = bytearray()
     async for part in request.stream():
         body += part
@@ -177,7 +197,7 @@ async def _unit(request: Request) -> bytes:
         )
     if not isinstance(key, str):
         raise Unevaluable("INVALID_CONTEXT", f"context.targetingKey {shown(key)} is no text")
-    return key.encode("utf-8", "surrogatepass")[:LONGEST_UNIT]
+    return key.encode("utf-8", "surrogatepass")[:LONGEST_UNIT], context
 
 
 def _failure(status: int, code: str, detail: str, key: str | None = None) -> Response:

@@ -24,7 +24,7 @@ from router.data.metering import Meter, add_log
 from router.errors import StoreUnavailable
 from router.store.layout import GROUPS, period_end
 from router.store.records import Batch, Delta
-from router.token import UNIDENTIFIED
+from router.token import FALLBACK, UNIDENTIFIED
 from router.worker_totals import Series, SeriesKey
 
 # A little under the 0.2 s that are promised, because sending takes its time, too.
@@ -107,9 +107,11 @@ class Accumulator(Tally):
         # By columns, and by bucket into lists: half the time that entries and dicts would take.
         places, first, last, statuses, flags, _ = zip(*log, strict=True)
         into.periods[period] = into.periods.get(period, 0) + len(log)
-        unidentified = sum(map(UNIDENTIFIED.__and__, flags)) if any(flags) else 0
-        into.unidentified += unidentified
-        self.series.unidentified += unidentified
+        if any(flags):
+            unidentified = sum(map(UNIDENTIFIED.__and__, flags))
+            into.unidentified += unidentified
+            self.series.unidentified += unidentified
+            self.series.fallbacks += sum(map(FALLBACK.__and__, flags)) // FALLBACK
 
         buckets = [place % BUCKETS for place in places]
         first_byte, last_byte = [0] * BUCKETS, [0] * BUCKETS

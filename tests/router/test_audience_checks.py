@@ -118,6 +118,10 @@ def test_experiments_of_a_layer_share_no_unit() -> None:
     read_settings(of_one_layer(parts[0], elsewhere))
 
 
+def test_the_whole_of_no_layer_is_what_is_written_back_by_default() -> None:
+    read_settings(document(audience={"layer": None, "part": [0, 1]}))
+
+
 def test_experiments_of_a_layer_have_one_unit() -> None:
     parts = [{"audience": {"layer": "checkout", "part": part}} for part in ([0, 0.5], [0.5, 1])]
     found = problems(of_one_layer(parts[0], parts[1] | {"unit": [{"cookie": "uid"}]}))

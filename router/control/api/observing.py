@@ -82,8 +82,8 @@ async def assignment(call: Call) -> Answer:
     """What a unit gets."""
     name = call.path["name"]
     state = await read_state(call.desk.redis)
-    experiment = edits.experiment_of(state, name)
-    return Answer(assignment_of(name, experiment, state.epochs.get(name), call.query.unit))
+    edits.experiment_of(state, name)
+    return Answer(assignment_of(state.settings, name, state.epochs.get(name), call.query.unit))
 
 
 async def report(call: Call) -> Answer:

@@ -38,7 +38,7 @@ def test_it_agrees_with_the_published_vectors(case: dict[str, Any]) -> None:
     }
     backends = {"one": {"url": "http://h:1"}}
     settings = read_settings({"backends": backends, "routes": [], "experiments": {"e": experiment}})
-    assignment = assignment_of("e", settings.experiments["e"], None, case["unit"])
+    assignment = assignment_of(settings, "e", None, case["unit"])
     scores = {candidate.variant: candidate.score for candidate in assignment.candidates}
     assert (assignment.variant, assignment.bucket) == (case["variant"], case["bucket"])
     assert assignment.position == case["position"]
@@ -80,3 +80,22 @@ def test_a_stopped_experiment_says_so(turnout: Turnout, config: Path) -> None:
         config.read_text().replace("control: champion", "control: champion\n    running: false")
     )
     assert "the experiment is stopped" in turnout("assign", "ranker", "user-1", "-c", str(config)).out
+
+
+def test_who_takes_part(turnout: Turnout, config: Path, tmp_path: Path) -> None:
+    text = config.read_text("utf-8")
+    assert "    control: champion\n" in text
+    audience = "    audience: {share: 0.5, when: 'request.path == \"/a\"', forced: {challenger: [me]}}\n"
+    file = tmp_path / "audience.yaml"
+    file.write_text(text.replace("    control: champion\n", "    control: champion\n" + audience, 1), "utf-8")
+    said = {}
+    for unit in ("me", *(f"user-{number}" for number in range(12))):
+        ran = turnout("assign", "ranker", unit, "--config", str(file))
+        assert ran.status == 0
+        said[unit] = ran.out
+    assert "me' -> challenger" in said["me"]
+    assert "is not counted" in said["me"]
+    out = [text for text in said.values() if "-> does not take part" in text]
+    assert 0 < len(out) < 12
+    assert all("is not in [0, 0.5)" in text for text in out)
+    assert all('only for requests with request.path == "/a"' in text for text in out)
