@@ -82,7 +82,7 @@ def test_stop_while_redis_is_away_keeps_the_counts_for_the_next_start(
             redis.kill()
             running.reach(300)
         assert (running.failures, set(running.statuses)) == ([], {200})
-        service.stop(60)
+        service.stop()
     redis.start()
     with serving(document, tmp_path / "service", 2, shape=shape, redis_url=redis.url) as service:
         until(equals(service, running.variants), "the report equals the clients' counts")
