@@ -1,13 +1,15 @@
 """How long does a report over 4 variants, 20 metrics and 50 epochs take?
 
 ``python -m bench.report_speed`` prints the time that passes: median, fastest and slowest of the repetitions,
-the processor's time beside it, and what each part costs. The bar is 100 ms, off the data plane.
+the processor's time beside it, what else the machine was doing, and what each part costs. The bar is 100 ms,
+off the data plane.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 from time import perf_counter, process_time
 
@@ -122,6 +124,8 @@ def main() -> None:
     print(f"{median:.1f} ms (median; {min(times):.1f} to {max(times):.1f}), ", end="")
     print(f"{statistics.median(processor):.1f} ms of CPU; bar {BAR_MS:.0f} ms: ", end="")
     print("within" if median < BAR_MS else "MISSED")
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors: ", end="")
+    print("times of a quiet machine need a load below 1")
     for name, seconds in parts.items():
         print(f"  {seconds * 1e3:7.1f} ms  {name}")
 
