@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import signal
 import socket
 import struct
@@ -19,18 +20,24 @@ DRAIN_SECONDS = 30
 _SO_ATTACH_FILTER = 26
 _BPF_RETURN_CONSTANT = 0x06
 
+log = logging.getLogger("turnout")
+
 
 def refuse_new_connections(listener: socket.socket) -> None:
     """On Linux: let a listening socket ignore whoever asks for a connection from now on.
 
     The filter (classic BPF, one instruction: drop) does not touch what was accepted before it. A client that
-    is ignored asks again a little later, and by then finds another listener, or is refused.
+    is ignored asks again a little later, and by then finds another listener, or is refused. Where the system
+    lets this process set no filter, as some sandboxes do, the few that come just then are reset.
     """
     if sys.platform != "linux":
         return
     instruction = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN_CONSTANT, 0, 0, 0))
     program = struct.pack("HL", 1, ctypes.addressof(instruction))
-    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    except OSError as error:
+        log.warning("no filter for new connections while this process ends: %s", error)
 
 
 class Host(uvicorn.Server):

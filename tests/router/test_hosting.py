@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -49,12 +51,12 @@ tell("ended")
 class Hosted:
     """The program, on a socket that this process holds, too."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *before: str) -> None:
         self.folder = folder
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port: int = listener.getsockname()[1]
             self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(listener.fileno()), str(folder)],
+                [*before, sys.executable, "-c", PROGRAM, str(listener.fileno()), str(folder)],
                 cwd=Path(__file__).parents[2],
                 pass_fds=[listener.fileno()],
             )
@@ -67,9 +69,15 @@ class Hosted:
         return file.read_text().split("\n")[:-1] if file.exists() else []
 
 
-@pytest.fixture
-def hosted(tmp_path: Path) -> Iterator[Hosted]:
-    running = Hosted(tmp_path)
+def without_capabilities() -> tuple[str, ...]:
+    """What starts a program as a container does that drops them all; nothing for who has none anyway."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--bounding-set", "-all", "--inh-caps", "-all") if setpriv and os.getuid() == 0 else ()
+
+
+@pytest.fixture(params=["as it is", "without capabilities"])
+def hosted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hosted]:
+    running = Hosted(tmp_path, *(without_capabilities() if request.param == "without capabilities" else ()))
     yield running
     running.process.kill()
     running.process.wait()
