@@ -95,8 +95,8 @@ def pools_of(plane: Plane) -> dict[str, Pool]:
     """The pools that a plane's present snapshot uses, by backend."""
     entries = list(plane.snapshot.prefixes.values())
     pools = [entry.pool for entry in entries if entry.pool is not None]
-    trials = [entry.trial for entry in entries if entry.trial is not None]
-    pools += [slot.pool for trial in trials for slot in trial.slots.values()]
+    slots = [slot for trial in plane.snapshot.trials.values() for slot in trial.slots.values()]
+    pools += [each.pool for slot in slots for each in (slot, slot.fallback) if each is not None]
     return {pool.name: pool for pool in pools}
 
 
