@@ -61,12 +61,15 @@ def rows() -> Iterator[Row]:
         yield Row(f"{name} thompson, drawn per request", _per_request(name, rates), THOMPSON[name])
     for baseline in ("stable", "drifting"):
         for name in INSTANCES:
-            measure = _planned("thompson", name, 1, baseline=baseline)
-            yield Row(f"{name} thompson {baseline}, every request", measure, THOMPSON[name])
+            measure = _planned("thompson", name, 10, baseline=baseline)
+            yield Row(f"{name} thompson {baseline}, batch 10", measure, THOMPSON[name], 40)
         for (name, least, batch), regret in BATCHED.items():
             measure = _planned("thompson", name, batch, baseline=baseline, floor=least * len(INSTANCES[name]))
             theirs = regret, THOMPSON[name][1] * sqrt(2.0)
-            yield Row(f"{name} thompson {baseline}, batch {batch}, {least:.0%} per arm", measure, theirs)
+            runs = 40 if batch == 10 else RUNS
+            yield Row(
+                f"{name} thompson {baseline}, batch {batch}, {least:.0%} per arm", measure, theirs, runs
+            )
     for name in ("B", "F"):
         measure = _planned("thompson", name, 100, floor=0.05, min_units=100)
         yield Row(f"{name} thompson by default, batch 100", measure)
@@ -100,7 +103,7 @@ def regret_rows(only: str, scale: float) -> bool:
     """Prints each row when it is measured; False when one is outside."""
     fine = True
     for row in rows():
-        if only not in row.name:
+        if not any(part in row.name for part in only.split(",")):
             continue
         began = time.perf_counter()
         found = row.measure(max(round(row.runs * scale), 2))
@@ -131,7 +134,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--scale", type=float, default=1.0, help="times the number of runs")
-    parser.add_argument("--only", default="", help="rows whose name contains this")
+    parser.add_argument(
+        "--only", default="", help="rows whose name contains one of these, separated by commas"
+    )
     parser.add_argument("--intervals", action="store_true", help="intervals in place of regret")
     chosen = parser.parse_args()
     fine = intervals(chosen.scale) if chosen.intervals else regret_rows(chosen.only, chosen.scale)

@@ -90,8 +90,9 @@ def beliefs(
         ahead = (prior.alpha, prior.beta) if sign == 1 else (prior.beta, prior.alpha)
         seen = aged.but(mean=np.clip(cells.mean if sign == 1 else 1.0 - cells.mean, 0.0, 1.0))
         return _of_rates(seen, sign, ahead, baseline)
-    normal = metric.prior if isinstance(metric.prior, NormalPrior) else NormalPrior(0.0, inf)
-    return _of_means(aged.but(mean=sign * cells.mean), sign, normal, baseline)
+    stated = metric.prior if isinstance(metric.prior, NormalPrior) else None
+    centre = (0.0, inf) if stated is None else (sign * stated.mean, stated.deviation)
+    return _of_means(aged.but(mean=sign * cells.mean), sign, centre, baseline)
 
 
 def _of_rates(cells: Cells, sign: int, prior: tuple[float, float], baseline: Baseline) -> Beliefs:
@@ -107,16 +108,17 @@ def _of_rates(cells: Cells, sign: int, prior: tuple[float, float], baseline: Bas
     )
 
 
-def _of_means(cells: Cells, sign: int, prior: NormalPrior, baseline: Baseline) -> Beliefs | NotEstimable:
+def _of_means(
+    cells: Cells, sign: int, prior: tuple[float, float], baseline: Baseline
+) -> Beliefs | NotEstimable:
     scale = float(np.abs(cells.mean).max(initial=0.0)) or 1.0
     single = np.maximum(mean_spread(cells), _LEAST * scale * scale)
     estimate, variance = _combined(cells, single, baseline)
-    if prior.deviation == inf and not np.isfinite(variance).all():
+    if prior[1] == inf and not np.isfinite(variance).all():
         return NotEstimable(_METHOD, "an arm has no outcomes beside another's yet")
     if not np.isfinite(cells.spread).any():
         return NotEstimable(_METHOD, "no arm has outcomes of two units in one epoch yet")
-    centre = (sign * prior.mean, prior.deviation)
-    mean, deviation = shrunk(estimate, np.sqrt(variance), centre)
+    mean, deviation = shrunk(estimate, np.sqrt(variance), prior)
     return Beliefs(
         "gaussian",
         sign,

@@ -44,6 +44,9 @@ class BanditParameters:
     known, *all arms together*. ``min_units``: units of each arm before the first move. ``draw``: whether a
     unit keeps its arm as long as the weights allow, or every request draws anew.
 
+    A large step lets an epoch end just when its evidence is extreme; then intervals cover less than they say
+    (0.01 made 92 % of 95 %, see ``bench.bandits``).
+
     ``baseline``: ``drifting`` compares arms within epochs only, so that an hour in which all arms do well
     favours none; ``stable`` pools an arm's outcomes over all epochs, which is right only where nothing
     drifts. ``discount``: the half-life of evidence, for a world in which the best arm changes.
@@ -61,7 +64,7 @@ class BanditParameters:
     baseline: Baseline = "drifting"
     discount: timedelta | None = None
     guardrails: tuple[Guardrail, ...] | None = None
-    step: float = 0.01
+    step: float = 0.001
     confidence: float = 0.95
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 
 _LOG_RATIO: Final = np.linspace(-60.0, 25.0, 4001)
 _RATIO: Final = np.exp(_LOG_RATIO)
+_ROUNDING: Final = 1e-9
 
 
 def tracking_shares(means: Sequence[float], family: Family) -> list[float]:
@@ -34,7 +35,7 @@ def tracking_shares(means: Sequence[float], family: Family) -> list[float]:
     """
     values = np.asarray(means, np.float64)
     best = float(values.max())
-    tied = values == best
+    tied = values >= best - _ROUNDING * np.abs(values).max()
     if tied.sum() > 1 or len(values) == 1:
         return [float(each) for each in tied / tied.sum()]
     rivals = values[~tied]

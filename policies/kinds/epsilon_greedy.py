@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from policies.bandit.bandit import Bandit
 from policies.bandit.parameters import GreedyParameters
@@ -15,6 +15,8 @@ from policies.policy import Policy
 
 if TYPE_CHECKING:
     from policies.bandit.beliefs import Beliefs
+
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,11 @@ class EpsilonGreedy(Bandit):
         return max(self.parameters.epsilon, self.parameters.floor)
 
     def shares(self, found: Beliefs) -> Sequence[float]:
-        """All to the best mean; arms whose means are equal share."""
-        best = found.mean == found.mean.max()
-        shares: list[float] = (best / best.sum()).tolist()
-        return shares
+        """All to the best mean; arms whose means are equal but for rounding share."""
+        means: list[float] = found.mean.tolist()
+        least = max(means) - _ROUNDING * max(map(abs, means))
+        count = sum(mean >= least for mean in means)
+        return [float(mean >= least) / count for mean in means]
 
 
 POLICY: type[Policy] = EpsilonGreedy
