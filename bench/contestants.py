@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.processes import children, command_line, free_port, pin, running, wait_until_listening
 
@@ -41,10 +42,15 @@ Starter = Callable[[Path, tuple[int, int], int, int], "contextlib.AbstractContex
 
 
 @contextlib.contextmanager
-def turnout(folder: Path, backends: tuple[int, int], core: int, elsewhere: int) -> Iterator[Contestant]:
-    """One worker on ``core``; its supervisor, control plane and Redis on the other."""
+def turnout(
+    folder: Path, backends: tuple[int, int], core: int, elsewhere: int, shadow: int | None = None
+) -> Iterator[Contestant]:
+    """One worker on ``core``; its supervisor, control plane and Redis on the other.
+
+    ``shadow`` is the port of a backend that gets a copy of every request, and whose answers are compared.
+    """
     urls = [f"http://127.0.0.1:{port}" for port in backends]
-    config = {
+    config: dict[str, Any] = {
         "backends": {"a": {"url": urls[0]}, "b": {"url": urls[1]}},
         "routes": [{"path": PATH, "backend": "a", "experiment": "ranker"}],
         "experiments": {
@@ -61,6 +67,10 @@ def turnout(folder: Path, backends: tuple[int, int], core: int, elsewhere: int) 
         },
         "limits": {"idle_timeout": "30m"},
     }
+    if shadow is not None:
+        config["backends"]["c"] = {"url": f"http://127.0.0.1:{shadow}"}
+        config["routes"][0] |= {"repeatable": True, "shadows": ["c"]}
+        config["shadows"] = {"c": {"backend": "c", "max_in_flight": 256, "compare": {"ignore": ["/model"]}}}
     file, log = folder / "turnout.yaml", folder / "turnout.log"
     file.write_text(json.dumps(config))
     port, control = free_port(), free_port()
@@ -82,24 +92,31 @@ def turnout(folder: Path, backends: tuple[int, int], core: int, elsewhere: int) 
 
 
 @contextlib.contextmanager
-def envoy(folder: Path, backends: tuple[int, int], core: int, elsewhere: int) -> Iterator[Contestant]:
-    """Envoy with one worker thread; all its threads are on ``core`` and are counted."""
+def envoy(
+    folder: Path, backends: tuple[int, int], core: int, elsewhere: int, shadow: int | None = None
+) -> Iterator[Contestant]:
+    """Envoy with one worker thread; all its threads are on ``core`` and are counted.
+
+    ``shadow`` is the port of a backend to which every request is mirrored.
+    """
     del elsewhere
     binary = find("envoy")
-    port = free_port()
+    port, control = free_port(), free_port()
     file, log = folder / "envoy.json", folder / "envoy.log"
-    file.write_text(json.dumps(envoy_config(port, backends)))
+    file.write_text(
+        json.dumps(envoy_config(port, backends, shadow) | {"admin": {"address": address(control)}})
+    )
     command = [binary, "-c", str(file), "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
     with running(command, core, log) as process:
         wait_until_listening(port, process, log)
         version = re.search(r"/(\d+\.\d+\.\d+)/", output(binary, "--version"))
-        yield Contestant("envoy", version[1] if version else "?", port, (process.pid,))
+        yield Contestant("envoy", version[1] if version else "?", port, (process.pid,), control_port=control)
 
 
-def envoy_config(port: int, backends: tuple[int, int]) -> dict[str, object]:
-    """Weighted clusters that choose by the hash of x-user-id."""
+def envoy_config(port: int, backends: tuple[int, int], shadow: int | None = None) -> dict[str, object]:
+    """Weighted clusters that choose by the hash of x-user-id, mirrored to a third where there is one."""
     kinds = "type.googleapis.com/envoy.extensions"
-    route = {
+    route: dict[str, object] = {
         "timeout": "30s",
         "hash_policy": [{"header": {"header_name": "x-user-id"}}],
         "weighted_clusters": {
@@ -107,6 +124,8 @@ def envoy_config(port: int, backends: tuple[int, int]) -> dict[str, object]:
             "clusters": [{"name": "a", "weight": 80}, {"name": "b", "weight": 20}],
         },
     }
+    if shadow is not None:
+        route["request_mirror_policies"] = [{"cluster": "c"}]
     routed = {"match": {"prefix": PATH}, "route": route}
     manager = {
         "@type": f"{kinds}.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -138,7 +157,8 @@ def envoy_config(port: int, backends: tuple[int, int]) -> dict[str, object]:
                 "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(backend)}}]}],
             },
         }
-        for name, backend in zip("ab", backends, strict=True)
+        for name, backend in zip("abc", (*backends, shadow), strict=True)
+        if backend is not None
     ]
     return {"static_resources": {"listeners": [listener], "clusters": clusters}}
 
