@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from router.data.pool import Pool
 from router.data.recorder import Recorder
 from router.data.snapshot import Entry, Snapshot, build
 from router.settings import Backend
-from router.state import State
+from router.state import State, decode_state, encode_state
 from tests.router.data.inprocess import nobody, state_of
 
 
@@ -231,3 +232,45 @@ def test_a_state_that_cannot_be_built_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         build(state, {"a": pools["a"]}, recorder)
     assert recorder.pending == 0
+
+
+def test_what_has_not_changed_is_used_again(tmp_path: Path) -> None:
+    experiment = {
+        "unit": [{"header": "x-user-id"}],
+        "variants": {"old": {"backend": "a", "weight": 3}, "new": {"backend": "b", "weight": 1}},
+        "control": "old",
+        "fallback": "old",
+        "audience": {"holdouts": ["h"]},
+    }
+    data: dict[str, Any] = {
+        "backends": {"a": {"url": "http://127.0.0.1:1"}, "b": {"url": "http://127.0.0.1:2"}},
+        "routes": [{"path": f"/{name}", "backend": "a", "experiment": name} for name in "ef"],
+        "holdouts": {"h": {"share": 0.1}},
+        "experiments": {"e": experiment, "f": experiment | {"audience": {}}},
+    }
+    first = state_of(data)
+    pools = {name: Pool(name, backend, Still()) for name, backend in first.settings.backends.items()}
+    recorder = Recorder("w", nobody, tmp_path)
+    before = build(first, pools, recorder)
+
+    def same(changed: State, pools: dict[str, Pool]) -> tuple[bool, ...]:
+        after = build(changed, pools, recorder, before)
+        return tuple(after.trials[key] is before.trials[key] for key in (("e", "/e"), ("f", "/f"), ("e", "")))
+
+    def changed(**more: Any) -> State:
+        return state_of(data | more, first)
+
+    assert same(decode_state(encode_state(first)), pools) == (True, True, True)
+    weights = {"old": {"backend": "a", "weight": 1}, "new": {"backend": "b", "weight": 1}}
+    planned = changed(
+        experiments=data["experiments"] | {"f": data["experiments"]["f"] | {"variants": weights}}
+    )
+    assert same(planned, pools) == (True, False, True)
+    assert same(changed(holdouts={"h": {"share": 0.2}}), pools) == (False, True, False)
+    assert same(changed(limits={"json_prefix": 10}), pools) == (False, False, False)
+    assert same(changed(limits={"headers": 10}), pools) == (True, True, True)
+    assert same(replace(first, key=b"z" * 32), pools) == (False, False, False)
+    backends = data["backends"] | {"b": {"url": "http://127.0.0.1:3"}}
+    moved = changed(backends=backends)
+    others = pools | {"b": Pool("b", moved.settings.backends["b"], Still())}
+    assert same(moved, others) == (False, False, False)
