@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from policies.plan import Plan
 from router.experiment_policy import policy_of
-from router.settings import Experiment, Schedule, Settings
+from router.settings import Experiment, Holdout, Layer, Schedule, Settings
 from router.state import Epoch, Progress, State
 
 
@@ -63,7 +63,8 @@ def advance(
         last = epochs.get(name)
         was = previous.settings.experiments.get(name) if previous else None
         slept = previous is not None and name in previous.asleep
-        reasons = list(_reasons(last, was, experiment, plan, slept=slept))
+        redrawn = previous is not None and _drawn_by(previous.settings, was) != _drawn_by(settings, was)
+        reasons = list(_reasons(last, was, experiment, plan, slept=slept, redrawn=redrawn))
         if reasons:
             epochs[name] = Epoch(
                 number=last.number + 1 if last else 1,
@@ -134,8 +135,23 @@ def _progress(last: Progress | None, plan: Plan, now: float) -> Progress:
     return last if last is not None and replace(said, at=last.at) == last else said
 
 
+def _drawn_by(settings: Settings, experiment: Experiment | None) -> tuple[Layer | Holdout | None, ...]:
+    """What draws who takes part, beside the experiment itself."""
+    if experiment is None:
+        return ()
+    audience = experiment.audience
+    layer = None if audience.layer is None else settings.layers.get(audience.layer)
+    return (layer, *(settings.holdouts.get(name) for name in audience.holdouts))
+
+
 def _reasons(
-    last: Epoch | None, was: Experiment | None, experiment: Experiment, plan: Plan, *, slept: bool
+    last: Epoch | None,
+    was: Experiment | None,
+    experiment: Experiment,
+    plan: Plan,
+    *,
+    slept: bool,
+    redrawn: bool,
 ) -> Iterator[str]:
     """Why a running experiment's evidence starts anew; nothing where it goes on."""
     if last is None:
@@ -171,3 +187,5 @@ def _reasons(
             yield "unit changed"
         if was.audience != experiment.audience:
             yield "audience changed"
+        elif redrawn:
+            yield "layer or hold-out changed"

@@ -6,16 +6,22 @@ when it enters or leaves the experiment and its backend changes by that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
 
 from msgspec import Struct
 
+from router.audience import Bound, Gate, gate_of
 from router.settings import Experiment, Route
 from router.state import Epoch, State
 
 
 class Move(Struct, frozen=True, kw_only=True):
-    """The share (0 to 1) of an experiment's units that would move, and why."""
+    """The share (0 to 1) of an experiment's units that would move, and why.
+
+    Its units are those that take part before or after the change.
+    """
 
     experiment: str
     share: float
@@ -36,26 +42,66 @@ def moves(before: State, after: State) -> tuple[Move, ...]:
     return tuple(found)
 
 
-_Running = tuple[Experiment, Epoch]
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """An experiment that assigns, in its state."""
+
+    experiment: Experiment
+    epoch: Epoch
+    gate: Gate
+    routes: tuple[Route, ...]
 
 
 def _running(state: State, name: str) -> _Running | None:
-    experiment, epoch = state.settings.experiments.get(name), state.epochs.get(name)
-    return (experiment, epoch) if experiment is not None and experiment.running and epoch else None
+    if not state.assigns(name):
+        return None
+    settings = state.settings
+    return _Running(settings.experiments[name], state.epochs[name], gate_of(settings, name), settings.routes)
 
 
 def _share(
     old: _Running | None, new: _Running | None, before: tuple[Route, ...], after: tuple[Route, ...], name: str
 ) -> float:
-    if old is not None and new is not None:
-        return _reassigned(old, new)
-    inside, outside = (new, before) if old is None else (old, after)
-    assert inside is not None
-    paths = {route.path for route in (*before, *after) if name in route.experiments}
+    """The share of those that take part before or after; at most, where the condition is another one."""
+    if old is None or new is None:
+        inside, outside = (new, before) if old is None else (old, after)
+        assert inside is not None
+        return _rounded(_crossing(inside, outside, name))
+    staying, leaving, entering = (
+        _reassigned(old, new),
+        _crossing(old, after, name),
+        _crossing(new, before, name),
+    )
+    if old.experiment.audience.when != new.experiment.audience.when:
+        return max(staying, leaving, entering)
+    first, second = _volume(old.gate.bounds), _volume(new.gate.bounds)
+    both = 0.0 if old.experiment.unit != new.experiment.unit else _volume(old.gate.bounds + new.gate.bounds)
+    everybody = first + second - both
+    if not everybody > 0:
+        return 0.0
+    moved = both * staying + (first - both) * leaving + (second - both) * entering
+    return _rounded(moved / everybody)
+
+
+def _crossing(inside: _Running, outside: tuple[Route, ...], name: str) -> float:
+    """The share that another backend serves, of units that come into the experiment or go out of it.
+
+    Outside they are served by the route's backend; that another experiment may take them is left out.
+    """
+    paths = {route.path for route in (*inside.routes, *outside) if name in route.experiments}
     default = {route.backend for route in outside if route.path in paths}
-    shares = _shares(inside[1].weights)
-    stay = sum(share for variant, share in shares.items() if default == {_backend(inside, variant)})
-    return _rounded(1.0 - stay)
+    shares = _shares(inside.epoch.weights)
+    return 1.0 - sum(share for variant, share in shares.items() if default == {_backend(inside, variant)})
+
+
+def _volume(bounds: Sequence[Bound]) -> float:
+    """The share of units that are within all of these; draws under other prefixes are independent."""
+    low: dict[bytes, float] = {}
+    high: dict[bytes, float] = {}
+    for bound in bounds:
+        low[bound.prefix] = max(low.get(bound.prefix, 0.0), bound.low)
+        high[bound.prefix] = min(high.get(bound.prefix, 1.0), bound.high)
+    return prod(max(high[prefix] - low[prefix], 0.0) for prefix in low)
 
 
 def _reassigned(old: _Running, new: _Running) -> float:
@@ -64,8 +110,8 @@ def _reassigned(old: _Running, new: _Running) -> float:
     A unit keeps variant i under weights v and w when its exponential draw E_i satisfies E_j >= E_i m_j for
     all others, m_j = max(v_j / v_i, w_j / w_i), which has the probability 1 / (1 + sum of m_j).
     """
-    (was, before), (now, after) = old, new
-    if was.unit != now.unit:
+    before, after = old.epoch, new.epoch
+    if old.experiment.unit != new.experiment.unit:
         return 1.0
     kept = [
         name
@@ -93,8 +139,7 @@ def _reassigned(old: _Running, new: _Running) -> float:
 
 
 def _backend(running: _Running, variant: str) -> str:
-    experiment, epoch = running
-    return experiment.variants[epoch.copies.get(variant, variant)].backend
+    return running.experiment.variants[running.epoch.copies.get(variant, variant)].backend
 
 
 def _shares(weights: Mapping[str, float]) -> dict[str, float]:
@@ -112,6 +157,7 @@ def _why(before: State, after: State, name: str) -> str:
     if new is None:
         gone = name not in after.settings.experiments
         return "experiment is removed" if gone else "experiment no longer runs: the route's backend serves"
-    if old is None or old[1].number != new[1].number:
-        return new[1].why
+    if old is None or old.epoch.number != new.epoch.number:
+        bound = old is not None and old.experiment.audience.when != new.experiment.audience.when
+        return new.epoch.why + ("; at most so many, as the condition is another one" if bound else "")
     return ""
