@@ -67,7 +67,7 @@ def run(
     ``look`` is shown the sequential interval of the second arm against the first after each plan.
     """
     names = [f"arm-{k}" for k in range(len(path(0.0)))]
-    metric = MetricSpec("won", "binary", goal)  # type: ignore[arg-type]  # checked by MetricSpec
+    metric = MetricSpec("won", "binary", goal)
     found = find_policy(kind)
     chosen = found.Parameters(every=timedelta(seconds=batch), **parameters)
     policy = found(Allocation("salt", dict.fromkeys(names, 1.0), names[0], (metric,)), chosen)

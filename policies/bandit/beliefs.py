@@ -148,8 +148,13 @@ def _combined(cells: Cells, single: Floats, baseline: Baseline) -> tuple[Floats,
     values, variance = np.array(fit.values), np.array(fit.quasi_variances)
     kept = np.isfinite(variance)
     values = np.where(kept, values, 0.0)
+    alone = 1.0 / np.where(kept, precision.sum(axis=0), 1.0)
+    if kept.sum() == 2:
+        # Of two, only the sum is determined: each has the part that its own outcomes leave uncertain.
+        alone = alone * variance[kept].sum() / alone[kept].sum()
+        variance = np.where(kept, alone, inf)
     # Quasi-variances are the nearest there are, not exact from four arms on: none says more than was seen.
-    variance = np.maximum(variance, 1.0 / np.where(kept, precision.sum(axis=0), 1.0))
+    variance = np.maximum(variance, alone)
     weight = precision * kept
     # The arms' common level: the mean of what is left of the outcomes without the arms' own values.
     level = float((weight * (cells.mean - values)).sum() / weight.sum())

@@ -25,7 +25,7 @@ def test_betas_agree_with_the_posterior_of_the_statistics(seen: list[tuple[int, 
     trials, wins = zip(*seen, strict=True)
     expected = beta_posterior(wins, trials)
     found = of_betas(np.array(wins) + 1.0, np.array(trials) - np.array(wins) + 1.0)
-    assert found.best.tolist() == pytest.approx(list(expected.probability_best), abs=1e-9)  # type: ignore[union-attr]
+    assert found.best.tolist() == pytest.approx(list(expected.probability_best), abs=1e-9)
 
 
 @settings(max_examples=30)

@@ -32,7 +32,7 @@ def test_weights_sum_to_one_and_every_arm_has_its_part_of_the_floor(
 ) -> None:
     policy = bandit(kind, 3, floor=floor, baseline=baseline, step=0.0, guardrails=())
     found = planned(policy, rates(*seen)).weights
-    assert sum(found.values()) == pytest.approx(1.0 if found != policy.allocation.weights else 3.0)  # type: ignore[attr-defined]
+    assert sum(found.values()) == pytest.approx(1.0 if found != policy.allocation.weights else 3.0)
     assert min(weights(planned(policy, rates(*seen)))) >= floor / 3 - 1e-9
 
 
@@ -74,7 +74,7 @@ def test_one_win_more_never_lowers_an_arms_weight(baseline: str, seen: Any, arm:
 
 @settings(max_examples=40)
 @given(
-    seen=st.lists(st.tuples(st.integers(1, 200), st.floats(0, 1)), min_size=3, max_size=3),
+    seen=st.lists(st.tuples(st.integers(1, 200), st.floats(0, 1)), min_size=2, max_size=4),
     sizes=st.lists(st.integers(1, 5), min_size=1, max_size=4),
     prior=st.tuples(st.floats(0.2, 5), st.floats(0.2, 5)),
 )
@@ -84,9 +84,9 @@ def test_without_drift_and_with_the_same_shares_it_is_the_pooled_beta_posterior(
     base = [(int(trials * share), trials) for trials, share in seen]
     several = [[(wins * size, trials * size) for wins, trials in base] for size in sizes]
     metric = MetricSpec("won", "binary", prior=BetaPrior(*prior))
-    policy = bandit("thompson", 3, (metric,), step=0.0, guardrails=(), baseline="drifting")
+    policy = bandit("thompson", len(base), (metric,), step=0.0, guardrails=(), baseline="drifting")
     found = planned(policy, rates(*several)).findings
-    for name, (wins, trials) in zip("abc", base, strict=True):
+    for name, (wins, trials) in zip("abcd", base, strict=False):
         wins, trials = wins * sum(sizes), trials * sum(sizes)
         exact = beta_distribution(prior[0] + wins, prior[1] + trials - wins)
         assert found["effective_units"][name] == pytest.approx(trials, rel=1e-3)

@@ -17,7 +17,7 @@ def test_for_means_well_apart_they_are_the_optimal_proportions(family: Family) -
     for count in (2, 3, 10):
         means = (np.linspace(0.05, 0.9, count) + rng.uniform(0, 0.02, count)).tolist()
         expected = optimal_proportions(means, family)
-        assert tracking_shares(means, family) == pytest.approx(expected.shares, abs=1e-4)  # type: ignore[union-attr]
+        assert tracking_shares(means, family) == pytest.approx(expected.shares, abs=1e-4)
 
 
 @given(st.lists(st.floats(1e-12, 1 - 1e-12), min_size=1, max_size=5))
