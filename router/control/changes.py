@@ -115,8 +115,9 @@ def follow(
 
 def _planned_by(experiment: Experiment) -> tuple[object, ...]:
     """What of an experiment its policy plans by."""
-    weights = {name: variant.weight for name, variant in experiment.variants.items()}
-    return experiment.policy, weights, experiment.control, experiment.salt, experiment.metrics
+    # With the backends: what was found of the model behind a name says nothing of another one.
+    variants = {name: (variant.weight, variant.backend) for name, variant in experiment.variants.items()}
+    return experiment.policy, variants, experiment.control, experiment.salt, experiment.metrics
 
 
 async def commit(
