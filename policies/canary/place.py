@@ -55,7 +55,7 @@ class Place:
         """The candidate's traffic in percent."""
         if self.phase in ("Promoting", "Finalising", "Succeeded"):
             return 100.0
-        return parameters.steps[self.step - 1].weight if self.exposed else 0.0
+        return float(parameters.steps[self.step - 1].weight) if self.exposed else 0.0
 
 
 def questions(place: Place, parameters: CanaryParameters) -> tuple[str, ...]:

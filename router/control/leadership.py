@@ -1,8 +1,8 @@
 """Does this control process lead, so that it is the one that plans?
 
-Of several control processes over one Redis the one with the lease leads; the others ask for it as often as
-the leader renews it, so that one that dies is followed within the lease's time. Whoever only believes that it
-leads is stopped by its fencing number, where it commits.
+Of several control processes over one Redis the one with the lease leads; the others ask for it again and
+again, so that one that dies is followed soon after its lease has ended. Whoever only believes that it leads
+is stopped by its fencing number, where it commits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from router.errors import StoreUnavailable
 from router.store.lease import Lease, acquire, release
 
 LEASE_SECONDS: Final = 3.0
+# In the lease's time the leader renews it so often, and the others ask for it so often.
 _RENEWALS: Final = 3
+_REQUESTS: Final = 6
 _RELEASE_SECONDS: Final = 0.3
 
 log = logging.getLogger("turnout.control")
@@ -51,7 +53,7 @@ class Leadership:
         try:
             while True:
                 await self.ask()
-                await asyncio.sleep(self._ttl / _RENEWALS)
+                await asyncio.sleep(self._ttl / (_REQUESTS if self._lease is None else _RENEWALS))
         finally:
             if self._lease is not None:
                 try:

@@ -81,7 +81,7 @@ class Planner:
                 await asyncio.sleep(max(0.05, TICK_SECONDS - (monotonic() - began)))
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
-            self._hooks.stop()
+            await self._hooks.close()
 
     async def tick(self) -> None:
         """Plan what is due, and commit what has changed. `LeaseLost` where another process leads by now."""

@@ -101,6 +101,12 @@ class Hooks:
         for task in self._telling:
             task.cancel()
 
+    async def close(self) -> None:
+        """Stop, and close the connections."""
+        self.stop()
+        if self._http is not None:
+            await self._http.aclose()
+
     def _start(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         return asyncio.get_running_loop().create_task(work)
 
