@@ -40,6 +40,8 @@ def tracking_shares(means: Sequence[float], family: Family) -> list[float]:
         return [float(each) for each in tied / tied.sum()]
     rivals = values[~tied]
     gaps = (best - rivals)[:, None]
+    if family == "gaussian":
+        gaps = gaps / gaps.min()  # the shares do not depend on the unit
     # With x times the best's traffic on a rival, the mean of both lies x / (1 + x) of the gap below the best.
     below, above = gaps * (_RATIO / (1.0 + _RATIO)), gaps / (1.0 + _RATIO)
     own = _divergence(np.full_like(gaps, best), -below, family)

@@ -27,5 +27,12 @@ def test_they_are_shares_for_any_rates(means: list[float]) -> None:
     assert min(found) >= 0.0
 
 
+@given(st.lists(st.floats(-1e100, 1e100), min_size=1, max_size=5))
+def test_they_are_shares_for_any_means(means: list[float]) -> None:
+    found = tracking_shares(means, "gaussian")
+    assert sum(found) == pytest.approx(1.0)
+    assert min(found) >= 0.0
+
+
 def test_near_ties_come_to_what_ties_have() -> None:
     assert tracking_shares([0.5, 0.5 - 1e-12, 0.2], "bernoulli") == pytest.approx([0.5, 0.5, 0.0], abs=1e-6)
