@@ -160,3 +160,41 @@ def test_a_route_may_claim_the_paths(main_backend: Backend, tmp_path: Path) -> N
         answer = ask(service, "ranker", of("u"))
         assert answer.head.value("x-turnout-error") is None
         assert b"SPLIT" not in answer.body
+
+
+def test_who_takes_part(main_backend: Backend, tmp_path: Path) -> None:
+    audience = {
+        "when": '"plan" in context && context.plan == "pro"',
+        "layer": "l",
+        "part": [0.0, 0.5],
+        "forced": {"challenger": ["tester"]},
+    }
+    of_requests = {"when": 'request.method == "GET"'}
+    data = config(main_backend) | {"layers": {"l": {}}}
+    data["experiments"] |= {
+        "ranker": experiment(audience=audience),
+        "routed": experiment(audience=of_requests),
+    }
+    with serving(data, tmp_path) as service:
+
+        def told(unit: str, plan: str, key: str = "ranker") -> dict[str, Any]:
+            body = {"context": {"targetingKey": unit, "plan": plan, "seats": [1, {"a": None}]}}
+            answer: dict[str, Any] = ask(service, key, body).json()
+            return answer
+
+        reasons: Counter[str] = Counter()
+        for number in range(60):
+            found = told(f"unit-{number}", "pro")
+            reasons[found["reason"]] += 1
+            assert ("token" in found["metadata"]) == (found["reason"] == "TARGETING_MATCH")
+            if found["reason"] == "DEFAULT":
+                assert found["value"] == "champion"
+            assert told(f"unit-{number}", "free")["reason"] == "DEFAULT"
+        assert set(reasons) == {"TARGETING_MATCH", "DEFAULT"}
+        assert sum(reasons.values()) == 60
+
+        forced = told("tester", "free")
+        assert (forced["value"], forced["reason"]) == ("challenger", "TARGETING_MATCH")
+        assert "token" not in forced["metadata"]
+        # There is no request, so nothing of one is true.
+        assert told("unit-1", "pro", "routed")["reason"] == "DEFAULT"
