@@ -5,12 +5,14 @@ A request of a route with shadows becomes an exchange of a class of its own, so 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import getrandbits
 from typing import TYPE_CHECKING
 
 from policies.assignment import BUCKETS
 from policies.shadow.compare import Answer
 from router.data.exchange import Exchange
+from router.data.shadow_copies import JOINED
 from router.data.shadow_pairs import Pair
 from router.data.shadow_targets import Target
 from router.token import UNIDENTIFIED
@@ -24,53 +26,37 @@ _BUCKET_BITS = BUCKETS.bit_length() - 1
 class Copied:
     """What is copied of one request, and the pairs that its answer will be compared in."""
 
-    __slots__ = (
-        "about",
-        "answer",
-        "bucket",
-        "ended",
-        "head",
-        "head_only",
-        "kept",
-        "lines",
-        "mark",
-        "pairs",
-        "parts",
-        "plain",
-        "request",
-        "served_by",
-        "size",
-        "targets",
-        "waiting",
-    )
+    # Of most requests these are all that is ever known: defaults of the class cost nothing.
+    waiting = True
+    """Whether it is still to be seen if, and what, is copied."""
+    ended = False
+    head: bytes
+    rest: bytes | memoryview
+    """Method and target, and all that follows the Host header."""
+    lines: bytes
+    about: tuple[bytes, bytes, bytes]
+    size = 0
+    head_only = False
+    served_by: str
+    pairs: Sequence[Pair] = ()
+    answer: Answer | None = None
+    parts: Sequence[bytes] = ()
+    """The body of the client's answer so far; where its next part begins in what is written; its size."""
+    mark = 0
+    kept = 0
 
     def __init__(self, targets: tuple[Target, ...], bucket: int, plain: type[Exchange]) -> None:
         """``plain``: the class that the exchange would be of without shadows."""
         self.targets = targets
         self.bucket = bucket
         self.plain = plain
-        # Whether it is still to be seen if and what is copied; and whether the client's exchange is over.
-        self.waiting = True
-        self.ended = False
-        self.head = self.lines = b""
-        self.request: tuple[bytes, memoryview]
-        self.size = 0
-        self.served_by = ""
-        self.head_only = False
-        self.about = (b"", b"", b"")
-        self.pairs: list[Pair] = []
-        # The client's answer: the parts of its body, and where the next begins in what is to be written.
-        self.answer: Answer | None = None
-        self.parts: list[bytes] = []
-        self.kept = 0
-        self.mark = 0
 
     def start(self) -> None:
         """Send the copies: everything that is owed to others has been sent."""
         for target in self.targets:
             pair = target.copy(self)
             if pair is not None:
-                self.pairs.append(pair)
+                self.pairs = (*self.pairs, pair)
         if self.ended:
             self.settle()
 
@@ -87,7 +73,7 @@ class Copied:
             # In chunks each part stands between its size and a line end.
             parts = out[self.mark + 1 :: 3] if chunked else out[self.mark :]
             self.kept += sum(map(len, parts))
-            self.parts = self.parts + parts if self.kept <= most else []
+            self.parts = [*self.parts, *parts] if self.kept <= most else ()
         self.mark = 0
 
     def settle(self) -> None:
@@ -97,7 +83,7 @@ class Copied:
             if self.kept > pair.largest:
                 pair.too_large()
             pair.client_answered(answer)
-        self.pairs = []
+        self.pairs = ()
 
 
 class Mirroring(Exchange):
@@ -111,15 +97,14 @@ class Mirroring(Exchange):
         copied = self.copied
         if not copied.waiting:
             return
-        data = self.client.plane.last_written
-        copied.head = self.method + b" " + self.target
+        plane = self.client.plane
+        data = plane.last_written
+        head = copied.head = self.method + b" " + self.target
         copied.served_by = connection.pool.name
-        start = len(copied.head) + len(connection.address.request_tail)
+        start = len(head) + len(connection.address.request_tail)
         if self.complete:
-            rest = memoryview(data)[start:]
-            if self.odd:
-                rest = memoryview(self._without_own(data[start:]))
-            self._copy(rest)
+            rest: bytes | memoryview = data[start:] if len(data) <= JOINED else memoryview(data)[start:]
+            self._copy(self._without_own(bytes(rest)) if self.odd else rest)
         else:
             copied.lines = self._without_own(data[start : data.index(b"\r\n\r\n", start) + 4])
 
@@ -137,14 +122,15 @@ class Mirroring(Exchange):
             self._frame(parts, self.body)
         else:
             parts += self.body
-        self._copy(memoryview(b"".join(parts)))
+        self._copy(b"".join(parts))
 
-    def _copy(self, rest: memoryview) -> None:
+    def _copy(self, rest: bytes | memoryview) -> None:
         copied = self.copied
         copied.waiting = False
-        copied.request = copied.head, rest
+        copied.rest = rest
         copied.size = self.received
-        copied.head_only = self.head_only
+        if self.head_only:
+            copied.head_only = True
         copied.about = self.method, self.target, self.request_id
         self.client.plane.shadows.start_soon(self)
 
@@ -193,7 +179,7 @@ class Mirroring(Exchange):
 
 
 # By what an exchange would be without shadows, what it is with them.
-_mirroring: dict[type[Exchange], type[Exchange]] = {Exchange: Mirroring}
+_mirroring: dict[type[Exchange], type[Exchange]] = {}
 
 
 def _class_of(plain: type[Exchange]) -> type[Exchange]:
@@ -229,4 +215,4 @@ class Mirror:
             copied.skip("upgrade")
             return
         exchange.copied = copied
-        exchange.__class__ = _class_of(plain)
+        exchange.__class__ = Mirroring if plain is Exchange else _class_of(plain)

@@ -15,69 +15,44 @@ from router.data.pool import Address, Pool
 from router.data.shadow_pairs import CANDIDATE, Pair
 
 if TYPE_CHECKING:
+    from router.data.mirroring import Copied
     from router.data.shadow_targets import Nobody, Target
     from router.data.upstream import BackendConnection
 
 FOREVER = float("inf")
-# Shorter requests are joined into one piece; longer bodies are not copied once more.
-_JOINED = 16 * 1024
+# Shorter requests are joined into one piece; longer ones share the bytes that their originals were sent as.
+JOINED = 16 * 1024
 
 
 class Copy:
     """A copy: what a pool and a backend's connection carry (`router.data.carried.Carried`)."""
 
-    __slots__ = (
-        "_connection",
-        "_head",
-        "_pair",
-        "_parts",
-        "_pool",
-        "_rest",
-        "_sent",
-        "_size",
-        "_status",
-        "_target",
-        "answering",
-        "arrived",
-        "deadline",
-        "head_only",
-        "kind",
-        "out",
-        "over",
-    )
-
-    chunk_answer: bool = False
-    tunnel: bool = False
-    sent_all: bool = True
+    # Of most copies these stay as they are: defaults of the class cost nothing.
+    chunk_answer = False
+    tunnel = False
+    sent_all = True
     upgrade: bytes | None = None
+    deadline = FOREVER
+    arrived = 0.0
+    head_only = False
+    answering = False
+    over = False
+    _connection: BackendConnection | None = None
+    _sent = 0.0
+    _status = 0
+    _parts: list[bytes] | None = None
+    _size = 0
 
-    def __init__(
-        self,
-        target: Target,
-        pool: Pool,
-        kind: str,
-        request: tuple[bytes, memoryview],
-        pair: Pair | None,
-        *,
-        head_only: bool,
-    ) -> None:
-        """``request``: method and target, then all that follows the Host header."""
+    def __init__(self, target: Target, pool: Pool, kind: str, original: Copied, pair: Pair | None) -> None:
         self._target = target
         self._pool = pool
         self.kind = kind
-        self._head, self._rest = request
+        self._head = original.head
+        self._rest = original.rest
         self._pair = pair
-        self.head_only = head_only
-        self.deadline = FOREVER
-        self.arrived = 0.0
         self.out: list[bytes] = []
-        self.answering = False
-        self.over = False
-        self._connection: BackendConnection | None = None
-        self._sent = 0.0
-        self._status = 0
-        self._parts: list[bytes] | None = None
-        self._size = 0
+        if original.head_only:
+            self.head_only = True
 
     @property
     def client(self) -> Nobody:
@@ -94,13 +69,13 @@ class Copy:
         self._connection = connection
         connection.exchange = self
         self.deadline = target.clock.now + target.timeout
-        head = self._head + connection.address.request_tail
+        head, rest = self._head + connection.address.request_tail, self._rest
         self._sent = self.arrived = perf_counter()
         try:
-            if len(self._rest) > _JOINED:
-                connection.transport.writelines((head, self._rest))
+            if type(rest) is bytes:
+                connection.transport.write(head + rest)
             else:
-                connection.transport.write(b"".join((head, self._rest)))
+                connection.transport.writelines((head, rest))
         except RuntimeError:
             return  # it was closed in the meantime; its protocol hears of that by itself
 

@@ -70,6 +70,9 @@ class Target:
         self._comparer = comparer
         self._open = Open(terms)
         self._least: int = round(shadow.share * 2**_SHARE_BITS)
+        self._numbers = range(shadow.multiply)
+        self._most = shadow.max_in_flight
+        self._largest = int(shadow.max_body)
         self._rate = shadow.rate
         self._allowance = 1.0 if shadow.rate is None else max(1.0, shadow.rate)
         self._allowed_at = clock.now
@@ -95,39 +98,38 @@ class Target:
 
     def copy(self, original: Copied) -> Pair | None:
         """Send the copies of a request; the pair, where its answer is to be compared."""
-        if original.size > self.shadow.max_body:
+        if original.size > self._largest:
             self.skip("body")
             return None
         pair = None
-        for number in range(self.shadow.multiply):
+        for number in self._numbers:
             if self._rate is not None and not self._within_rate():
                 self.counts.copies["skipped:rate"] += 1
-                continue
-            if len(self.flying) >= self.shadow.max_in_flight:
+            elif len(self.flying) >= self._most:
                 self.counts.copies["dropped:in_flight"] += 1
-                continue
-            mine = None
-            if number == 0:
-                mine = pair = self._pair(original)
-            self._send(self.pool, CANDIDATE, original, mine)
+            elif number or self._open.pairs >= self.terms.most:
+                self._send(self.pool, CANDIDATE, original, None)
+                if not number:
+                    self.counts.uncompared["budget"] += 1
+            else:
+                pair = Pair(self._comparer, self._open, original.bucket, original.about)
+                self._send(self.pool, CANDIDATE, original, pair)
+                self._ask_again(original, pair)
         return pair
 
-    def _pair(self, original: Copied) -> Pair | None:
-        if self._open.pairs >= self.terms.most:
-            self.counts.uncompared["budget"] += 1
-            return None
-        pair = Pair(self._comparer, self._open, original.bucket, original.about)
+    def _ask_again(self, original: Copied, pair: Pair) -> None:
+        """Send the request to whoever answers the client a second time, for some of the pairs."""
         pool = self.noise.get(original.served_by)
-        if pool is not None and random() < self.shadow.noise:
-            if len(self.flying) + 1 >= self.shadow.max_in_flight:
-                self.counts.noise["dropped:in_flight"] += 1
-            else:
-                pair.expect_noise()
-                self._send(pool, NOISE, original, pair)
-        return pair
+        if pool is None or random() >= self.shadow.noise:
+            return
+        if len(self.flying) >= self._most:
+            self.counts.noise["dropped:in_flight"] += 1
+        else:
+            pair.expect_noise()
+            self._send(pool, NOISE, original, pair)
 
     def _send(self, pool: Pool, kind: str, original: Copied, pair: Pair | None) -> None:
-        copy = Copy(self, pool, kind, original.request, pair, head_only=original.head_only)
+        copy = Copy(self, pool, kind, original, pair)
         self.flying.add(copy)
         pool.acquire(copy)
 
