@@ -3,7 +3,7 @@
     python -m bench.canary                 1,000 canaries a row, about ten minutes on one core
     python -m bench.canary --runs 100      fewer
 
-200 requests a second by 5,000 users, 5 % for the candidate and as many for its baseline, two minutes. Each row
+200 requests a second by 5,000 users, 5 % for the candidate and as many for its baseline, two minutes. A row
 is the real policy on seeded traffic; beside it a canary that counts intervals above a threshold.
 """
 
