@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
 SECONDS_OF_DEMO ?= 60
 
-.PHONY: help demo test lint format bench bench-memory bench-statistics check-deploy clean
+.PHONY: help demo test lint format bench bench-memory bench-statistics bench-bandits check-deploy clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -55,6 +55,10 @@ bench-memory: $(VENV)/bench  ## a worker's memory over a million requests and te
 bench-statistics: $(VENV)/dev  ## false positives, coverage and power by simulation, with their bands
 	$(BIN)/python -m bench.statistics
 	$(BIN)/python -m bench.report_speed
+
+bench-bandits: $(VENV)/dev  ## regret of the bandits beside published figures, and whether their intervals hold
+	$(BIN)/python -m bench.bandits
+	$(BIN)/python -m bench.bandits --intervals
 
 check-deploy: $(VENV)/dev  ## the real tool of its kind on every file of deploy/ and .github/
 	$(BIN)/python -m deploy.check

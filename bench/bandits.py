@@ -2,7 +2,7 @@
 
     python -m bench.bandits                        the regret table: most of an hour on one core
     python -m bench.bandits --scale 0.1            a tenth of the runs
-    python -m bench.bandits --only B               rows whose name has a B
+    python -m bench.bandits --only B               rows whose name has this pattern (a regular expression)
     python -m bench.bandits --intervals            coverage, false positives and where the traffic goes
 
 Pseudo-regret at 10,000 requests: what the chosen arms' true rates lose against the best's. Every row runs the
@@ -14,6 +14,7 @@ row is inside when the two means are within three standard errors of their diffe
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 import zlib
@@ -103,7 +104,7 @@ def regret_rows(only: str, scale: float) -> bool:
     """Prints each row when it is measured; False when one is outside."""
     fine = True
     for row in rows():
-        if not any(part in row.name for part in only.split(",")):
+        if not re.search(only, row.name):
             continue
         began = time.perf_counter()
         found = row.measure(max(round(row.runs * scale), 2))
@@ -134,9 +135,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--scale", type=float, default=1.0, help="times the number of runs")
-    parser.add_argument(
-        "--only", default="", help="rows whose name contains one of these, separated by commas"
-    )
+    parser.add_argument("--only", default="", help="rows whose name has this pattern")
     parser.add_argument("--intervals", action="store_true", help="intervals in place of regret")
     chosen = parser.parse_args()
     fine = intervals(chosen.scale) if chosen.intervals else regret_rows(chosen.only, chosen.scale)
