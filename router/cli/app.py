@@ -12,6 +12,7 @@ import typer
 
 from router.cli import operator_commands, policy_commands, reading_commands, service_commands, token_commands
 from router.cli.demo import app as demo
+from router.cli.loadtest.command import app as loadtest
 from router.cli.options import Config, Output, OutputOption
 from router.errors import TurnoutError
 
@@ -82,6 +83,7 @@ app.add_typer(demo, name="demo")
 app.add_typer(service_commands.app)
 app.add_typer(operator_commands.app)
 app.add_typer(policy_commands.app)
+app.add_typer(loadtest)
 app.add_typer(reading_commands.app)
 app.add_typer(token_commands.app, name="token", rich_help_panel="Who may")
 app.add_typer(token_commands.contexts, name="context", rich_help_panel="Who may")

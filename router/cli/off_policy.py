@@ -17,7 +17,7 @@ _COLUMNS = ("policy", "estimator", "value#", "95 % interval#", "effective decisi
 def run(target: Target, experiment: str, output: Output) -> None:
     """Print the values of the alternatives."""
     with Client(target) as client:
-        data = client.send("GET", f"experiments/{experiment}/off-policy").read(dict[str, Any])
+        data = client.get("experiments", experiment, "off-policy").read(dict[str, Any])
     show(output, data, lambda to: _print(to, data))
 
 
