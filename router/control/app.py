@@ -29,6 +29,7 @@ from router.control.metrics_of_reports import ReportBook
 from router.control.metrics_page import metrics_route
 from router.control.planning_book import PlanningBook
 from router.control.probes import probe_routes
+from router.control.watch import Sight
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *experiments.ENDPOINTS,
@@ -48,16 +49,17 @@ def make_app(
     clock: Callable[[], float] = time,
     book: ReportBook | None = None,
     planning: PlanningBook | None = None,
+    sight: Sight | None = None,
     *,
     workers: bool = False,
     begun: Callable[[], bool] = lambda: True,
 ) -> Starlette:
     """The control plane's application; ``clock`` gives unix seconds, ``book`` the last statistics,
-    ``planning`` what was planned last.
+    ``planning`` what was planned last, ``sight`` whether Redis is there.
 
     ``workers`` says whether this node has any, ``begun`` whether the configuration has been applied.
     """
-    books = (book or ReportBook(), planning or PlanningBook())
+    books = (book or ReportBook(), planning or PlanningBook(), sight or Sight())
     collector = ControlCollector(data_dir, *books, clock, workers=workers)
     endpoints = (*public(ENDPOINTS), *ENDPOINTS)
     return Starlette(

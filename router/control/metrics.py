@@ -15,7 +15,9 @@ from router.control.metrics_of_policies import policy_families
 from router.control.metrics_of_reports import ReportBook, report_families
 from router.control.metrics_of_workers import worker_families
 from router.control.planning_book import PlanningBook
+from router.control.watch import Sight
 from router.last_state import load
+from router.settings import Experiment
 from router.state import State
 
 
@@ -27,6 +29,7 @@ class ControlCollector(Collector):
         data_dir: Path,
         reports: ReportBook,
         planning: PlanningBook,
+        sight: Sight,
         clock: Callable[[], float],
         *,
         workers: bool,
@@ -35,6 +38,7 @@ class ControlCollector(Collector):
         self._data_dir = data_dir
         self._reports = reports
         self._planning = planning
+        self._sight = sight
         self._clock = clock
         self._workers = workers
 
@@ -42,6 +46,8 @@ class ControlCollector(Collector):
         """Every family, in one pass over the files."""
         state = load(self._data_dir)
         yield build()
+        text = "1 while Redis answers this control process, else 0."
+        yield gauge("redis_up", text, [], {(): float(self._sight.redis_up)})
         if self._workers:
             yield from worker_families(self._data_dir, self._clock())
         if state is not None:
@@ -71,3 +77,13 @@ def _state(state: State) -> Iterator[Metric]:
     yield gauge("experiment_epoch_start_timestamp_seconds", text, one, started)
     text = "A variant's share of the units in the last epoch."
     yield gauge("variant_weight_ratio", text, ["experiment", "variant"], weights)
+    declared = {
+        labels: 1.0 for name, each in state.settings.experiments.items() for labels in _declared(name, each)
+    }
+    text = "The metrics that an experiment declares; always 1."
+    yield gauge("metric_info", text, ["experiment", "metric", "kind", "goal", "guardrail"], declared)
+
+
+def _declared(name: str, experiment: Experiment) -> Iterator[tuple[str, ...]]:
+    for metric in experiment.metrics:
+        yield name, metric.name, metric.kind, metric.goal, "true" if metric.guardrail else "false"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import add
 from pathlib import Path
 
 from prometheus_client.core import Metric
@@ -130,13 +131,18 @@ _COUNTS = {
     "set_aside": ("address_set_asides", "Times that an address was set aside after failures in a row."),
 }
 _GAUGES = {
-    "addresses": ("backend_addresses", "Addresses of a backend, summed over workers."),
-    "set_aside": ("backend_addresses_set_aside", "Addresses set aside just now, summed over workers."),
+    "addresses": ("backend_addresses", "Addresses of a backend."),
+    "set_aside": (
+        "backend_addresses_set_aside",
+        "Addresses set aside just now, by the worker that sets most aside.",
+    ),
     "open": ("pool_open_connections", "Connections open."),
     "idle": ("pool_idle_connections", "Connections that carry no request."),
     "outstanding": ("pool_outstanding_requests", "Requests that a backend has not answered yet."),
     "waiting": ("pool_waiting_requests", "Requests that wait for a connection."),
 }
+# Each worker has the same addresses, and connections of its own.
+_OF_ALL_WORKERS = ("addresses", "set_aside")
 
 
 def _pools(totals: Totals, living: Sequence[WorkerMetrics]) -> Iterator[Metric]:
@@ -150,10 +156,11 @@ def _pools(totals: Totals, living: Sequence[WorkerMetrics]) -> Iterator[Metric]:
     text = "Requests that were refused because no connection was free."
     yield counter("pool_refusals", text, ["backend", "reason"], refused)
     for field, (name, text) in _GAUGES.items():
+        together = max if field in _OF_ALL_WORKERS else add
         gauges: dict[Labels, float] = {}
         for worker in living:
             for backend, pool in worker.pools.items():
-                gauges[(backend,)] = gauges.get((backend,), 0) + _value(pool, field)
+                gauges[(backend,)] = together(gauges.get((backend,), 0), _value(pool, field))
         yield gauge(name, text, ["backend"], gauges)
 
 

@@ -20,7 +20,7 @@ from router.control.metrics_of_reports import ReportBook, keep_computing
 from router.control.planner import keep_planning
 from router.control.planning_book import PlanningBook
 from router.control.startup import begin
-from router.control.watch import keep_watching
+from router.control.watch import Sight, keep_watching
 from router.hosting import Host
 from router.last_state import save
 from router.options import ControlProcess
@@ -37,10 +37,10 @@ async def run(options: ControlProcess, ready: Callable[[], None]) -> None:
     redis = connect(options.redis_url)
     data_dir = Path(options.data_dir)
     begun = asyncio.Event()
-    book, planning = ReportBook(), PlanningBook()
+    book, planning, sight = ReportBook(), PlanningBook(), Sight()
     leadership = Leadership(redis)
     config = uvicorn.Config(
-        make_app(redis, data_dir, time, book, planning, workers=options.workers, begun=begun.is_set),
+        make_app(redis, data_dir, time, book, planning, sight, workers=options.workers, begun=begun.is_set),
         loop="uvloop",
         lifespan="off",
         log_config=None,
@@ -59,7 +59,7 @@ async def run(options: ControlProcess, ready: Callable[[], None]) -> None:
     starting = asyncio.ensure_future(start())
     starting.add_done_callback(partial(_end_when_failed, host))
     background: list[Callable[[], Awaitable[None]]] = [
-        partial(keep_watching, redis, data_dir),
+        partial(keep_watching, redis, data_dir, sight),
         partial(keep_computing, redis, book, time),
         leadership.keep,
         partial(keep_planning, redis, leadership, planning, time),

@@ -26,7 +26,13 @@ WATCH_SECONDS = 0.5
 log = logging.getLogger("turnout.control")
 
 
-async def keep_watching(redis: Redis, data_dir: Path) -> None:
+class Sight:
+    """Whether Redis answered when it was asked last; not before it was."""
+
+    redis_up = False
+
+
+async def keep_watching(redis: Redis, data_dir: Path, sight: Sight) -> None:
     """Look twice a second, until cancelled; say each change for the better or worse once."""
     last = load(data_dir)
     saved = 0 if last is None else last.version
@@ -53,6 +59,7 @@ async def keep_watching(redis: Redis, data_dir: Path) -> None:
             elif found == "ok" != condition:
                 event(log, "redis_well", version=saved)
         condition = found
+        sight.redis_up = condition != "redis_away"
         await asyncio.sleep(WATCH_SECONDS)
 
 

@@ -57,6 +57,12 @@ def counts(service: Service, family: str, *labels: str) -> dict[tuple[str, ...],
     return dict(+found)
 
 
+def value(service: Service, family: str) -> float:
+    """A family's only sample."""
+    (sample,) = families(service)[family].samples
+    return sample.value
+
+
 class Load:
     """A client that counts its answers, by route and status class, and those of each variant by token."""
 
@@ -174,6 +180,10 @@ def test_names_and_help_are_in_prometheus_conventions(
         tests = {s.labels["test"]: s.value for s in found["turnout_srm_p_value"].samples}
         assert tests.keys() <= {"sequential", "fixed"}
         assert [s.value for s in found["turnout_workers"].samples] == [1]
+        assert [s.value for s in found["turnout_redis_up"].samples] == [1]
+        (metric,) = found["turnout_metric_info"].samples
+        labels = {"experiment": "ranker", "metric": "correct", "kind": "binary"}
+        assert metric.labels == {**labels, "goal": "increase", "guardrail": "false"}
 
 
 def test_a_scrape_is_answered_while_redis_is_away(backends: tuple[Backend, Backend], tmp_path: Path) -> None:
@@ -185,5 +195,19 @@ def test_a_scrape_is_answered_while_redis_is_away(backends: tuple[Backend, Backe
         os.kill(redis, signal.SIGSTOP)
         try:
             assert load.is_seen(service)
+            until(lambda: value(service, "turnout_redis_up") == 0, "that it is away is seen")
         finally:
             os.kill(redis, signal.SIGCONT)
+        until(lambda: value(service, "turnout_redis_up") == 1, "that it is back is seen")
+
+
+def test_two_workers_have_the_same_addresses(backends: tuple[Backend, Backend], tmp_path: Path) -> None:
+    with serving(config(backends), tmp_path, 2) as service:
+        Load().run(service, 5)
+
+        def addresses() -> dict[str, float]:
+            samples = families(service)["turnout_backend_addresses"].samples
+            return {sample.labels["backend"]: sample.value for sample in samples}
+
+        until(lambda: value(service, "turnout_workers") == 2, "both have said what they have")
+        assert addresses() == {"main": 1, "challenger": 1}

@@ -10,7 +10,7 @@ import pytest
 from router.control.changes import Author
 from router.control.restoring import restore
 from router.control.token_file import load_tokens
-from router.control.watch import keep_watching
+from router.control.watch import Sight, keep_watching
 from router.last_state import load, save
 from router.state import State
 from router.store import keys, states
@@ -83,7 +83,7 @@ async def test_the_watch_keeps_the_disk_and_says_each_trouble_once(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "turnout.control")
-    watching = asyncio.create_task(keep_watching(stage.redis, stage.data_dir))
+    watching = asyncio.create_task(keep_watching(stage.redis, stage.data_dir, Sight()))
     try:
         weights = {"weights": {"champion": 1, "challenger": 1}}
         await stage.call("PATCH", RANKER, weights, if_match="*")
@@ -120,7 +120,7 @@ async def older(stage: Stage) -> State:
 async def noticed(stage: Stage, caplog: pytest.LogCaptureFixture, name: str = "state_older") -> None:
     """Watch until an event is in the log."""
     caplog.set_level(logging.INFO, "turnout.control")
-    watching = asyncio.create_task(keep_watching(stage.redis, stage.data_dir))
+    watching = asyncio.create_task(keep_watching(stage.redis, stage.data_dir, Sight()))
     try:
         async with asyncio.timeout(20):
             while name not in caplog.text:
