@@ -7,11 +7,11 @@ so, after which comparing rests for so long that it takes no more than its share
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Protocol
 
 from policies.shadow.compare import Answer, Compared, Rules, compare
 from policies.shadow.example import example
@@ -152,11 +152,24 @@ def _count(counts: ShadowCounts, kind: str, found: Compared) -> None:
     counts.pairs[f"{kind}:{'differ' if found.differs else 'same'}"] += 1
 
 
+class Later(Protocol):
+    """An event loop, as far as it is needed."""
+
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> object: ...
+
+
 class Comparer:
     """The pairs that wait to be compared, and the time that this may take."""
 
-    def __init__(self, ledger: Ledger, loop: AbstractEventLoop, clock: Callable[[], float]) -> None:
-        """``clock`` gives unix seconds."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        loop: Later,
+        clock: Callable[[], float],
+        timer: Callable[[], float] = perf_counter,
+    ) -> None:
+        """``clock`` gives unix seconds, ``timer`` seconds from anywhere."""
+        self._timer = timer
         self._ledger = ledger
         self._loop = loop
         self._clock = clock
@@ -173,15 +186,15 @@ class Comparer:
 
     def _schedule(self) -> None:
         self._scheduled = True
-        self._loop.call_later(max(self._rested - perf_counter(), _SHORTEST_REST), self._use_a_slice)
+        self._loop.call_later(max(self._rested - self._timer(), _SHORTEST_REST), self._use_a_slice)
 
     def _use_a_slice(self) -> None:
         self._scheduled = False
-        began = now = perf_counter()
+        began = now = self._timer()
         wall = self._clock()
         while self._waiting and now - began < SLICE:
             self._waiting.popleft().compare(self._ledger, wall)
-            now = perf_counter()
+            now = self._timer()
         self._rested = now + (now - began) * (1 / SHARE - 1)
         if self._waiting:
             self._schedule()

@@ -93,6 +93,20 @@ def test_a_longer_list_differs_unless_its_members_are_ignored() -> None:
     assert differences([1], [1, 2], paths(["/*"])) == []
 
 
+@given(st.lists(st.floats(), max_size=5), st.lists(st.floats(), max_size=5), TOLERANCES)
+def test_vectors_are_compared_as_their_members_are(
+    one: list[float], other: list[float], tolerance: Tolerance
+) -> None:
+    found = [each.pointer for each in differences(one, other, None, tolerance, most=99)]
+    longer = max(len(one), len(other))
+    alike = {
+        f"/{place}"
+        for place, pair in enumerate(zip(one, other, strict=False))
+        if not differences(*pair, None, tolerance)
+    }
+    assert found == [f"/{place}" for place in range(longer) if f"/{place}" not in alike]
+
+
 def test_no_depth_is_too_deep() -> None:
     one: Any = 1
     other: Any = 2
