@@ -89,10 +89,11 @@ class _Units:
 class Admission:
     """A route's experiments in their order."""
 
-    __slots__ = ("_entrants", "_forcing", "_free", "_layers", "_trials", "needs_body")
+    __slots__ = ("_entrants", "_forcing", "_free", "_layers", "_trials", "needs_body", "trials")
 
     def __init__(self, trials: Sequence[Trial], sources: Sequence[object]) -> None:
         """``sources``: for each experiment what its unit is; equal ones share what is read or made."""
+        self.trials = tuple(trials)
         kinds: list[object] = []
         for source in sources:
             if source not in kinds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import is_
 
 from router.data.admission import Admission
 from router.data.mirroring import Mirror
@@ -117,12 +118,19 @@ def build(
         names = [name for name in route.experiments if name in running]
         found = [trials.trial(name, route.path) for name in names]
         alone = len(found) == 1 and found[0].audience.everybody
-        units = [settings.experiments[name].unit for name in names]
-        prefixes[route.path.rstrip("/").encode()] = Entry(
+        path = route.path.rstrip("/").encode()
+        admission = None
+        if found and not alone:
+            old = None if before is None or path not in before.prefixes else before.prefixes[path].admission
+            if old is not None and len(old.trials) == len(found) and all(map(is_, old.trials, found)):
+                admission = old
+            else:
+                admission = Admission(found, [settings.experiments[name].unit for name in names])
+        prefixes[path] = Entry(
             pool=pools[route.backend],
             tally=recorder.tally(route.path, backend=route.backend),
             trial=found[0] if alone else None,
-            admission=Admission(found, units) if found and not alone else None,
+            admission=admission,
             repeatable=route.repeatable,
             mirror=None if mirrors is None else mirrors.get(route.path),
         )

@@ -19,6 +19,8 @@ from router.data.snapshot import Entry, Snapshot, build
 from router.settings import Backend
 from router.state import State, decode_state, encode_state
 from tests.router.data.inprocess import nobody, state_of
+from tests.router.data.test_admission import Asked, configuration
+from tests.router.data.test_admission import built as admitting
 
 
 class Still:
@@ -274,3 +276,20 @@ def test_what_has_not_changed_is_used_again(tmp_path: Path) -> None:
     moved = changed(backends=backends)
     others = pools | {"b": Pool("b", moved.settings.backends["b"], Still())}
     assert same(moved, others) == (False, False, False)
+
+
+def test_cost_does_not_grow_with_a_layers_experiments() -> None:
+    def cost(number: int) -> int:
+        """Calls for a unit that is in the last experiment's part."""
+        audiences = {
+            f"e{index}": {"layer": "l", "part": [index / number, (index + 1) / number]}
+            for index in range(number)
+        }
+        entry = admitting(configuration(audiences)).entry(b"/")
+        assert entry is not None
+        assert entry.admission is not None
+        ask, asked = entry.admission.admit, Asked(captured={16: b"user-1"})
+        assert ask(asked, lambda: b"").trial is not None
+        return calls(lambda: ask(asked, lambda: b""))
+
+    assert cost(50) == cost(2)
