@@ -7,6 +7,7 @@ from itertools import combinations
 
 from msgspec import Struct
 
+from router.audience_words import audience_lines, audience_warnings
 from router.experiment_policy import allocation_of
 from router.settings import Experiment, Metric, Settings, UnitSource
 
@@ -39,6 +40,7 @@ class ExperimentLine(Struct, frozen=True, kw_only=True):
     without_unit: str
     variants: tuple[VariantLine, ...]
     metrics: tuple[str, ...]
+    audience: tuple[str, ...] = ()
 
 
 class Description(Struct, frozen=True, kw_only=True):
@@ -73,7 +75,9 @@ def _served(settings: Settings, experiments: tuple[str, ...], backend: str) -> s
             f"backend {backend} ({noun} {', '.join(stopped)} {'is' if len(stopped) == 1 else 'are'} stopped)"
         )
     rest = f"{', '.join(stopped)} stopped; " if stopped else ""
-    when = "it is stopped" if len(experiments) == 1 else "none takes part"
+    everybody = not any(audience_lines(settings.experiments[name]) for name in experiments)
+    alone = "it is stopped" if everybody else "it is stopped, or for those who do not take part"
+    when = alone if len(experiments) == 1 else "none takes part"
     return f"{noun} {', '.join(running)} ({rest}backend {backend} when {when})"
 
 
@@ -98,6 +102,7 @@ def _experiment(name: str, experiment: Experiment) -> ExperimentLine:
             for variant, arm in experiment.variants.items()
         ),
         metrics=tuple(_metric(metric) for metric in experiment.metrics),
+        audience=audience_lines(experiment),
     )
 
 
@@ -137,6 +142,7 @@ def _warnings(settings: Settings) -> Iterator[str]:
         yield from _experiment_warnings(name, experiment)
         if all(name not in route.experiments for route in settings.routes):
             yield f"experiment {name}: no route names it, so no request takes part"
+    yield from audience_warnings(settings)
     used = {route.backend for route in settings.routes} | {
         variant.backend for each in settings.experiments.values() for variant in each.variants.values()
     }

@@ -57,6 +57,7 @@ def _print_experiment(console: Console, experiment: ExperimentLine) -> None:
     facts = {
         "unit": ", else ".join(experiment.unit),
         "no unit": experiment.without_unit,
+        "takes part": "; ".join(experiment.audience) or "everybody",
         "metrics": "; ".join(experiment.metrics) or "none",
         "salt": experiment.salt,
     }

@@ -102,3 +102,44 @@ def test_two_experiments_with_one_salt() -> None:
     copy = TEXT[TEXT.index("  ranker:") :].replace("  ranker:", "  second:\n    salt: ranker", 1)
     said = describe(load(TEXT + copy)).warnings
     assert "experiments ranker and second have the same salt: their assignments are not independent" in said
+
+
+AUDIENCE = """\
+    audience:
+      {when: "request.path ==\\n '/a'", layer: page, part: [0, 0.5], share: 0.5, holdouts: [untouched]}
+    schedule: {start: "2030-01-31T08:00Z", end: "2030-02-28T08:00Z"}
+"""
+MORE = "layers: {page: {}}\nholdouts: {untouched: {share: 0.1}}\n"
+
+
+def test_who_takes_part() -> None:
+    text = MORE + TEXT.replace("    metrics:\n", AUDIENCE + "    metrics:\n", 1)
+    found = describe(load(text))
+    assert found.experiments[0].audience == (
+        "requests with request.path == '/a'",
+        "units from 0 to 0.5 of the layer page",
+        "a share of 0.5 of the units",
+        "units outside of untouched",
+        "from 2030-01-31T08:00Z",
+        "until 2030-02-28T08:00Z",
+    )
+    assert found.routes[0].served.endswith("or for those who do not take part)")
+    assert found.warnings == describe(load(TEXT)).warnings
+
+
+def test_audiences_that_were_perhaps_not_meant() -> None:
+    other = (
+        "  other:\n    unit: [{header: x}]\n"
+        "    variants: {a: {backend: one, weight: 1}, b: {backend: two, weight: 1}}\n"
+        "    control: a\n    metrics: [{name: m, kind: binary}]\n    audience: {share: 0}\n"
+    )
+    text = TEXT.replace("experiment: ranker}", "experiment: [ranker, other]}", 1) + other
+    more = "layers: {page: {}, side: {salt: page}}\nholdouts: {untouched: {share: 0.1}}\n"
+    assert set(describe(load(more + text)).warnings) - set(describe(load(TEXT)).warnings) == {
+        "experiment other: its share is 0, so no unit takes part but those that are forced",
+        "route /v1/models/ranker: everybody takes part in ranker, so nobody comes to other",
+        "layer page: no experiment uses it",
+        "layer side: no experiment uses it",
+        "hold-out untouched: no experiment uses it",
+        "layers page and side have the same salt: they are not independent",
+    }
