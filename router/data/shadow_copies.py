@@ -93,7 +93,10 @@ class Copy:
         if self._sent:
             self._finish("failed", Answer(NO_ANSWER))
             return
-        self._target.count(self.kind, why)
+        target = self._target
+        target.count(self.kind, why)
+        if self.kind == CANDIDATE:
+            target.answered(well=False)
         self._finish(None, None)
 
     # -- the connection's ----------------------------------------------------------------------------------
@@ -166,6 +169,7 @@ class Copy:
         target.flying.discard(self)
         if how is not None and self.kind == CANDIDATE:
             target.counts.answers[how] += 1
+            target.answered(well=how == "answered")
         if pair is not None:
             self._pair = None
             pair.answered(self.kind, answer)

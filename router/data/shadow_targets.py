@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 About = tuple[Shadow, Backend, Mapping[str, Backend], str]
 """A shadow, its backend, those that may have answered the client, and the generation of its pairs."""
 
+# After so many failures in a row a shadow gets no copies for so many seconds: connections that fail are the
+# dearest thing that a shadow can ask for.
+FAILURES_BEFORE_REST = 5
+REST = 1.0
 MARK = b"x-turnout-shadow: 1\r\n"
 # Of a unit's place, bits that neither its bucket nor its position uses.
 _SHARE_SHIFT, _SHARE_BITS = 10, 32
@@ -70,6 +74,8 @@ class Target:
         self._comparer = comparer
         self._open = Open(terms)
         self._least: int = round(shadow.share * 2**_SHARE_BITS)
+        self._failures = 0
+        self._rests_until = 0.0
         self._numbers = range(shadow.multiply)
         self._most = shadow.max_in_flight
         self._largest = int(shadow.max_body)
@@ -92,6 +98,15 @@ class Target:
         """Something became of a copy."""
         (self.counts.copies if kind == CANDIDATE else self.counts.noise)[what] += 1
 
+    def answered(self, *, well: bool) -> None:
+        """A copy had an answer, or none in time, or none at all."""
+        if well:
+            self._failures = 0
+            return
+        self._failures += 1
+        if self._failures >= FAILURES_BEFORE_REST:
+            self._rests_until = self.clock.now + REST
+
     def skip(self, why: str) -> None:
         """A request is not copied, by a rule."""
         self.counts.copies[f"skipped:{why}"] += self.shadow.multiply
@@ -100,6 +115,9 @@ class Target:
         """Send the copies of a request; the pair, where its answer is to be compared."""
         if original.size > self._largest:
             self.skip("body")
+            return None
+        if self._rests_until > self.clock.now:
+            self.counts.copies["dropped:resting"] += self.shadow.multiply
             return None
         pair = None
         for number in self._numbers:

@@ -270,11 +270,31 @@ async def test_a_shadow_that_is_not_there_at_all(tmp_path: Path, main_backend: B
     gone.stop()
     async with staged(tmp_path, main_backend, gone) as stage:
         client = await stage.connect()
-        for _ in range(5):
+        for number in range(5):
             assert (await client.request("/"))[0] == 200
-        await eventually(lambda: stage.eligible == 5)
+            await stage.settled(number + 1)
         assert stage.counts.copies["dropped:unreachable"] == 5
         await eventually(lambda: stage.counts.uncompared["not_sent"] == 5)
+
+
+async def test_a_shadow_that_fails_again_and_again_rests_before_it_is_asked_again(
+    tmp_path: Path, main_backend: Backend, candidate: Backend
+) -> None:
+    async with staged(tmp_path, main_backend, candidate) as stage:
+        candidate.fault = "close"
+        client = await stage.connect()
+        sent = 0
+        while not stage.counts.copies["dropped:resting"]:
+            assert (await client.request("/"))[0] == 200
+            sent += 1
+            await stage.settled(sent)
+        assert stage.counts.answers["failed"] == 5
+        candidate.fault = None
+        while not stage.counts.answers["answered"]:
+            assert (await client.request("/"))[0] == 200
+            sent += 1
+            await stage.settled(sent)
+        assert stage.sent == 6
 
 
 async def test_no_more_copies_are_in_flight_than_allowed(
