@@ -29,7 +29,7 @@ class Choice(NamedTuple):
 class Context:
     """Chooses by the rule of one plan."""
 
-    __slots__ = ("_encoder", "_names", "_prefixes", "_readers", "_scorer", "log")
+    __slots__ = ("_encoder", "_features", "_names", "_prefixes", "_readers", "_scorer", "log")
 
     def __init__(
         self, plan: Plan, kinds: Mapping[bytes, int], json_prefix: int, decisions: DecisionLog
@@ -37,6 +37,7 @@ class Context:
         assert plan.rule is not None
         features = features_of(plan.rule)
         self.log = decisions
+        self._features = [feature.name for feature in features]
         self._encoder = Encoder(features)
         self._scorer = Scorer(plan.rule, plan.weights)
         self._names = self._scorer.names
@@ -45,7 +46,14 @@ class Context:
 
     def choose(self, request: Readable, key: bytes) -> Choice:
         """The choice by weighted rendezvous (`policies.assignment`), the weights being the probabilities."""
-        features = self._encoder.encode([read(request) for read in self._readers])
+        return self._choice([read(request) for read in self._readers], key)
+
+    def choose_by_name(self, values: Mapping[str, object], key: bytes) -> Choice:
+        """As `choose`, for who gives the features by their names instead of a request."""
+        return self._choice([values.get(name) for name in self._features], key)
+
+    def _choice(self, raw: Sequence[object], key: bytes) -> Choice:
+        features = self._encoder.encode(raw)
         probabilities = self._scorer.probabilities(features)
         best, chosen = -inf, 0
         for place, probability in enumerate(probabilities):

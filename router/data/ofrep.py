@@ -5,7 +5,8 @@ told its variant is exposed: it counts among the variant's units, and since no r
 is counted, and no latency. So an outcome "per request" has only routed requests below the line.
 
 Who takes part is asked as for a request, but that there is none: a condition finds what the client says of
-the unit in ``context``, and everything of ``request`` empty.
+the unit in ``context``, and everything of ``request`` empty. So is it for an experiment that decides by
+features: those are the context's attributes of the same names.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from policies.assignment import BUCKETS, LONGEST_UNIT, assign, place
+from router.data.context import Choice
 from router.data.snapshot import Snapshot
 from router.data.trial import Trial
 from router.errors import TurnoutError
 from router.problems import listed, shown
+from router.store.decisions import LoggedDecision
+from router.token import LOGGED
 
 PATH: Final = "/ofrep/v1/evaluate/flags"
 _LARGEST_BODY: Final = 64 * 1024
@@ -46,13 +50,17 @@ class Unevaluable(TurnoutError):
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One flag's value for one unit; ``trial`` and ``unit_place`` where a running experiment decided."""
+    """One flag's value for one unit; ``trial`` and ``unit_place`` where a running experiment decided.
+
+    ``choice`` where it decided by features, which are then the context's attributes of the same names.
+    """
 
     key: str
     variant: str
     reason: Reason
     trial: Trial | None = None
     unit_place: int = 0
+    choice: Choice | None = None
 
 
 def evaluate(
@@ -77,12 +85,14 @@ def evaluate(
             return Evaluation(key, experiment.control, "DEFAULT")
         decision = assign(trial.plan, unit)
         reason: Reason = "SPLIT" if decision.reason == "split" else "STATIC"
+        choice = None if trial.context is None else trial.context.choose_by_name(context, unit)
         return Evaluation(
             key,
-            decision.variant,
+            decision.variant if choice is None else choice.variant,
             reason if rule is None else "TARGETING_MATCH",
             trial,
             place(trial.bucket_prefix, unit),
+            choice,
         )
     ending = snapshot.state.endings.get(key)
     if ending is not None and ending.winner is not None:
@@ -153,7 +163,11 @@ class Evaluator:
             slot.accumulator.expose(evaluation.unit_place)
             bucket, now = evaluation.unit_place % BUCKETS, int(self._clock())
             metadata["epoch"] = snapshot.state.epochs[evaluation.key].number
-            metadata["token"] = slot.signer.sign(bucket, next(self._decisions), now).decode()
+            decision, choice, flags = next(self._decisions), evaluation.choice, 0
+            if choice is not None and slot.log is not None and slot.log.wanted():
+                flags = LOGGED
+                slot.log.add(LoggedDecision(decision, now, slot.variant, choice.propensity, choice.features))
+            metadata["token"] = slot.signer.sign(bucket, decision, now, flags).decode()
         return {
             "key": evaluation.key,
             "value": evaluation.variant,

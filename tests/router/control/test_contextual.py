@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from router.token import LOGGED, read_token
 from tests.router.data.backend import Backend
 from tests.router.data.service import serving, until
 
@@ -94,5 +95,18 @@ def test_it_learns_by_features_and_values_the_alternatives(
         values = until(valued, "decisions are logged")
         assert set(values) == {"only-a", "only-b", "even", "learnt"}
         assert values["learnt"]["dr"]["low"] > values["even"]["dr"]["high"]
+
+        def told(unit: str, plan: str) -> Any:
+            body = {"context": {"targetingKey": unit, "plan": plan, "age": 40}}
+            path = "/ofrep/v1/evaluate/flags/ranker"
+            return json.loads(connection.request("POST", path, body=json.dumps(body).encode()).body)
+
+        for plan, liked in (("paid", "b"), ("free", "a")):
+            answers = [told(f"unit-{number}", plan) for number in range(60)]
+            assert sum(each["variant"] == liked for each in answers) > 40
+            flags = {read_token(each["metadata"]["token"], service.key).flags for each in answers}
+            assert LOGGED in flags <= {0, LOGGED}
+        assert told("unit-1", "paid")["variant"] == told("unit-1", "paid")["variant"]
+
         plans = service.control("/api/v1/versions")
         assert any(each["automatic"] for each in plans["versions"])
