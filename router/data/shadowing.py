@@ -68,8 +68,12 @@ class Shadows:
         """Start the copies of a request behind everything that is to be sent in this turn."""
         queue = self._queue
         if not queue:
-            self._host.call_soon(self._start_all)
+            self._host.call_soon(self._start_next)
         queue.append(exchange)
+
+    def _start_next(self) -> None:
+        # What was written in this turn of the loop is sent at its end, so that copies are for the next one.
+        self._host.call_soon(self._start_all)
 
     def _start_all(self) -> None:
         queue, self._queue = self._queue, []
