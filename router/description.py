@@ -11,6 +11,9 @@ from router.audience_words import audience_lines, audience_warnings
 from router.experiment_policy import allocation_of
 from router.settings import Experiment, Metric, Settings, UnitSource
 
+# A policy that goes by steps of its own, and does not read the weights.
+_BY_STEPS = "canary"
+
 
 class RouteLine(Struct, frozen=True, kw_only=True):
     """A route, in the order in which routes are tried: ``served`` is where its requests go."""
@@ -157,7 +160,8 @@ def _warnings(settings: Settings) -> Iterator[str]:
 def _experiment_warnings(name: str, experiment: Experiment) -> Iterator[str]:
     if not experiment.running:
         yield f"experiment {name}: is stopped; its routes are served by their own backends"
-    alive = [variant for variant, arm in experiment.variants.items() if arm.weight > 0]
+    steps = experiment.policy["kind"] == _BY_STEPS
+    alive = [variant for variant, arm in experiment.variants.items() if steps or arm.weight > 0]
     for variant in experiment.variants:
         if variant in alive:
             continue

@@ -86,6 +86,13 @@ def test_what_was_perhaps_not_meant(old: str, new: str, said: str) -> None:
     assert any(said in warning for warning in warnings(old, new))
 
 
+def test_a_canary_goes_by_its_steps_and_not_by_weights() -> None:
+    text = TEXT.replace("weight: 1}", "weight: 0}")
+    assert any("weight 0" in warning for warning in describe(load(text)).warnings)
+    text = text.replace("control: champion", "control: champion\n    policy: {kind: canary}")
+    assert describe(load(text)).warnings == ()
+
+
 def test_an_experiment_without_metrics() -> None:
     text = TEXT[: TEXT.index("    metrics:")]
     assert describe(load(text)).warnings == (
