@@ -15,6 +15,8 @@ NOTICE: Final = "{turnout}:notice"
 SIGNING_KEY: Final = "{turnout}:key"
 # Hash: version -> its record as JSON; and the versions of each origin, the newest first.
 VERSIONS: Final = "{turnout}:versions"
+# Hash: version that changed the configuration -> the whole of it, as compressed JSON.
+VERSIONS_SETTINGS: Final = "{turnout}:versions:settings"
 VERSIONS_BY_HAND: Final = "{turnout}:versions:by-hand"
 VERSIONS_AUTOMATIC: Final = "{turnout}:versions:automatic"
 # Streams. What strangers try has one of its own, so that no flood of it pushes out what operators did.

@@ -123,12 +123,16 @@ async def _commit_over(
 ) -> bool:
     automatic = record is not None and record.automatic
     origin = keys.VERSIONS_AUTOMATIC if automatic else keys.VERSIONS_BY_HAND
-    names = [keys.STATE, keys.VERSIONS, origin, keys.AUDIT, keys.LEASE, keys.NEWEST]
+    names = [keys.STATE, keys.VERSIONS, origin, keys.AUDIT, keys.LEASE, keys.NEWEST, keys.VERSIONS_SETTINGS]
     names += [keys.epochs(name) for name in state.epochs]
     arguments: list[str | bytes | int] = [expected_version, state.version, encode_state(state), keys.NOTICE]
-    arguments += [b"" if record is None else encode_record(record), KEPT_VERSIONS]
+    made, configured = (b"", b"") if record is None else encode_record(record)
+    arguments += [made, KEPT_VERSIONS]
     arguments += [b"" if entry is None else encode_entry(entry), KEPT_ENTRIES]
     arguments.append(b"" if fence is None else fence)
+    # What is restored may follow from another version than the one that Redis had last.
+    same = record is not None and not record.difference and state.version == expected_version + 1
+    arguments.append(b"" if same and expected_version else configured)
     for epoch in state.epochs.values():
         arguments += [epoch.number, _encode_epoch(epoch)]
     with seam():

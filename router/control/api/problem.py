@@ -13,7 +13,7 @@ from router.control.preconditions import PreconditionFailed
 from router.errors import TurnoutError
 from router.problems import InvalidConfiguration, Problem, pointer_of
 from router.state import flatten
-from router.store.versions import Change, Record, versions_after
+from router.store.versions import Change, Made, versions_after
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -95,7 +95,7 @@ def _field(problem: Problem, prefix: tuple[str | int, ...]) -> FieldError:
     return FieldError(detail=str(problem), place=problem.pointer)
 
 
-def _about(record: Record, pointers: tuple[str, ...]) -> ChangedBy | None:
+def _about(record: Made, pointers: tuple[str, ...]) -> ChangedBy | None:
     difference = tuple(
         change
         for change in record.difference

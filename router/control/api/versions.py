@@ -11,7 +11,7 @@ from router.control.changes import Edit, read_state
 from router.control.difference import difference, document
 from router.control.preconditions import check_match, entity_tag
 from router.state import State
-from router.store.versions import Change, Record, list_versions, read_version
+from router.store.versions import Change, Made, Record, list_versions, read_version
 
 _PATH = "/api/v1/versions/{number:int}"
 
@@ -98,7 +98,7 @@ async def _record(call: Call, number: int) -> Record:
     return record
 
 
-def _line(record: Record) -> VersionLine:
+def _line(record: Made) -> VersionLine:
     return VersionLine(
         version=record.version,
         at=record.at,

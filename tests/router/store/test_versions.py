@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from router.problems import InvalidConfiguration
-from router.settings import Settings
+from router.settings import Backend, Settings
 from router.state import State
 from router.store import keys, states, versions
 from router.store.audit import Entry, log_entry, read_entries
@@ -58,6 +58,29 @@ async def test_what_no_person_made_pushes_out_none_that_one_did(
     assert [each.version for each in await list_versions(redis, before=9, limit=2)] == [8, 2]
     assert [each.version for each in await versions_after(redis, 2)] == [8, 9, 10]
     assert versions.KEPT_VERSIONS >= 1000
+
+
+async def test_a_version_that_changes_no_setting_costs_no_configuration(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "KEPT_VERSIONS", 3)
+    backends = {f"backend-{number}": Backend(url="http://127.0.0.1:9001") for number in range(1000)}
+    large = Settings(backends=backends, routes=())
+    first = replace(record(1), settings=large)
+    assert await states.commit(redis, replace(state(1), settings=large), 0, first, None)
+    before = await redis.memory_usage(keys.VERSIONS) + await redis.memory_usage(keys.VERSIONS_SETTINGS)
+    planned = [replace(record(number, True), settings=large, difference=()) for number in (2, 3)]
+    for each in planned:
+        assert await states.commit(redis, state(each.version), each.version - 1, each, None)
+    after = await redis.memory_usage(keys.VERSIONS) + await redis.memory_usage(keys.VERSIONS_SETTINGS)
+    assert after - before < 2000
+    assert [await read_version(redis, each.version) for each in planned] == planned
+
+    for number in range(4, 7):
+        assert await states.commit(redis, state(number), number - 1, record(number), None)
+    assert {int(number) for number in await redis.hkeys(keys.VERSIONS_SETTINGS)} == {4, 5, 6}
+    assert await read_version(redis, 3) is None  # what it had is no longer kept
+    assert await read_version(redis, 6) == record(6)
 
 
 async def test_restoring_needs_an_empty_redis(redis: Redis) -> None:
