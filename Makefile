@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
 SECONDS_OF_DEMO ?= 60
 
-.PHONY: help demo test lint format bench bench-memory bench-statistics bench-bandits check-deploy clean
+.PHONY: help demo demo-canary demo-shadow demo-bandit test lint format bench bench-memory bench-statistics bench-bandits check-deploy clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -30,8 +30,11 @@ $(VENV)/bench: $(VENV)/dev
 	$(PIP) -e '.[demo,dev,bench]'
 	@touch $@
 
-demo: $(VENV)/demo  ## real models, real requests, and who wins; ends by itself
+demo: $(VENV)/demo  ## real models, real requests, and who wins; also demo-canary, demo-shadow, demo-bandit
 	$(BIN)/turnout demo --seconds $(SECONDS_OF_DEMO)
+
+demo-canary demo-shadow demo-bandit: $(VENV)/demo
+	$(BIN)/turnout demo $(@:demo-%=%)
 
 test: $(VENV)/dev  ## the whole test suite
 	$(BIN)/python -m pytest

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.svm import SVC
 
@@ -31,6 +32,7 @@ RECIPES = MappingProxyType(
     {
         "weak": Recipe("1", "sklearn_multinomial_nb", MultinomialNB),
         "strong": Recipe("2", "sklearn_svc", lambda: SVC(gamma=0.001)),
+        "fair": Recipe("3", "sklearn_lda", LinearDiscriminantAnalysis),
     }
 )
 

@@ -1,6 +1,8 @@
-"""Which configuration does the demo serve?"""
+"""What do all demos' configurations have in common?"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 EXPERIMENT = "digits"
 MODEL = "digits"
@@ -8,29 +10,11 @@ METRIC = "correct"
 UNIT_HEADER = "x-user-id"
 CONTROL = "champion"
 CHALLENGER = "challenger"
-STRENGTHS = {CONTROL: "weak", CHALLENGER: "strong"}
-"""The demo's model behind each variant: the challenger is the better one, and the demo must find that."""
-
-_TEMPLATE = """\
-backends:
-  digits-v1: {{url: {champion}}}
-  digits-v2: {{url: {challenger}}}
-routes:
-  - {{path: /v2/models/digits, backend: digits-v1, experiment: digits}}
-experiments:
-  digits:
-    unit: [{{header: x-user-id}}]
-    variants:
-      champion:   {{backend: digits-v1, weight: 50}}
-      challenger: {{backend: digits-v2, weight: 50}}
-    control: champion
-    policy: {{kind: split}}
-    metrics:
-      - {{name: correct, kind: binary, goal: increase}}
-    analysis: {{tuning_units: 1000, max_immature_share: 1}}
-"""
 
 
-def write_configuration(champion: str, challenger: str) -> str:
-    """The YAML file's text, for the two model servers' URLs."""
-    return _TEMPLATE.format(champion=champion, challenger=challenger)
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A model's server: which of the demo's models, and the share of its answers that are a 500."""
+
+    strength: str
+    fail_share: float = 0.0

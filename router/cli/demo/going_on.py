@@ -6,12 +6,14 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from models.protocol import Call
 from router.cli.demo.configuration import EXPERIMENT, METRIC, UNIT_HEADER
+from router.cli.demo.scenario import Scenario
 from router.cli.demo.simulation import Addresses
 from router.cli.demo.users import OUTCOMES, TOKEN, Question
 
@@ -20,11 +22,14 @@ _CURL = "curl -sS -w '\\n'"
 _JSON = "-H 'content-type: application/json'"
 
 
-def print_going_on(console: Console, addresses: Addresses, question: Question, serving: bool) -> None:
+def print_going_on(
+    console: Console, scenario: Scenario[Any], addresses: Addresses, question: Question, serving: bool
+) -> None:
     """Print the lines; ``serving`` says that the demo goes on, so that it need not be started again."""
     lines = curl_lines(addresses, question)
+    lines += [(what, f"{_CURL} {addresses.control}{path}") for what, path in scenario.also]
     if not serving:
-        lines = [*start_lines(addresses), *lines, ("stop it", "kill $!")]
+        lines = [*start_lines(scenario, addresses), *lines, ("stop it", "kill $!")]
     console.print("\nHow to go on:")
     for what, line in lines:
         console.print(f"# {what}", style="dim", markup=False, highlight=False, soft_wrap=True)
@@ -33,13 +38,14 @@ def print_going_on(console: Console, addresses: Addresses, question: Question, s
         console.print("\nServing until Ctrl-C.")
 
 
-def start_lines(addresses: Addresses) -> list[tuple[str, str]]:
+def start_lines(scenario: Scenario[Any], addresses: Addresses) -> list[tuple[str, str]]:
     """The lines that start the same set-up again and keep it, in the background."""
     command = own_command(Path(sys.executable), shutil.which("turnout"), Path.cwd())
     ports = f"--port {urlsplit(addresses.data).port} --control-port {urlsplit(addresses.control).port}"
     wait = "--retry 60 --retry-delay 1 --retry-connrefused"
+    again = f"{command} {scenario.command} --hold --seconds {scenario.again_seconds} {ports}"
     return [
-        ("start the same again, and keep it", f"{command} demo --hold --seconds 10 {ports} > /dev/null &"),
+        ("start the same again, and keep it", f"{again} > /dev/null &"),
         ("wait until it serves", f"{_CURL} {wait} {addresses.data}/_turnout/health"),
     ]
 

@@ -16,8 +16,10 @@ from random import Random
 from typing import TypedDict
 
 import httpx
+import msgspec
 
 from models.protocol import Call, ModelProtocol, ProtocolError
+from models.protocols.open_inference import Failure
 from router.cli.demo.configuration import METRIC, UNIT_HEADER
 
 OUTCOMES = "/_turnout/outcomes"
@@ -59,7 +61,10 @@ class Outcome(TypedDict):
 
 @dataclass(slots=True)
 class Tally:
-    """The users' own count, with which the report's must agree; by the model version that answered."""
+    """The users' own count, with which the report's must agree; by the model version that answered.
+
+    ``models_failures`` are answers of 500 by a model that is meant to fail now and then.
+    """
 
     sent: int = 0
     answered: Counter[str] = field(default_factory=Counter)
@@ -68,6 +73,7 @@ class Tally:
     late: int = 0
     posted_again: int = 0
     acknowledged: Counter[str] = field(default_factory=Counter)
+    models_failures: int = 0
     failed: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -87,13 +93,35 @@ def make_questions(
     )
 
 
+def models_failure(response: httpx.Response) -> bool:
+    """Whether a model that was reached failed by itself: the router's own failures are of another form.
+
+    Relayed as it is, with a token, so that it is known whose it was.
+    """
+    if response.status_code != 500 or TOKEN not in response.headers:
+        return False
+    try:
+        msgspec.json.decode(response.content, type=Failure)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
 class Users:
     """The simulated people; `arrive` lets them come for a time, and waits for their last outcome."""
 
     def __init__(
-        self, load: Load, questions: Sequence[Question], protocol: ModelProtocol, client: httpx.AsyncClient
+        self,
+        load: Load,
+        questions: Sequence[Question],
+        protocol: ModelProtocol,
+        client: httpx.AsyncClient,
+        models_may_fail: bool = False,
     ) -> None:
+        """``models_may_fail``: whether a model's own answer of 500 is no failure of the router's."""
         self.tally = Tally()
+        self._models_may_fail = models_may_fail
+        self._leaving = False
         self._load = load
         self._questions = questions
         self._protocol = protocol
@@ -110,6 +138,10 @@ class Users:
             visits = all_of_it.create_task(self._visits(seconds))
             all_of_it.create_task(self._carry(visits))
 
+    def leave(self) -> None:
+        """Come no more, before the time is over."""
+        self._leaving = True
+
     async def _visits(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
@@ -118,7 +150,9 @@ class Users:
             while (due := due + self._rng.expovariate(self._load.rate)) < end:
                 await asyncio.sleep(due - loop.time())
                 await self._places.acquire()
-                if loop.time() >= end:  # a machine too slow for the rate sends less, not for longer
+                if (
+                    self._leaving or loop.time() >= end
+                ):  # a machine too slow for the rate sends less, not for longer
                     return
                 visits.create_task(self._visit())
 
@@ -157,6 +191,9 @@ class Users:
             headers["content-type"] = call.content_type
         try:
             response = await self._client.request(call.method, call.path, content=call.body, headers=headers)
+            if self._models_may_fail and models_failure(response):
+                self.tally.models_failures += 1
+                return None
             if response.status_code != 200:
                 self.tally.fail(f"a request was answered {response.status_code}: {response.text[:200]}")
                 return None

@@ -1,4 +1,4 @@
-"""The two models are trained, reproducible, and differ in strength by enough to be told apart."""
+"""The models are trained, reproducible, and differ in strength by enough to be told apart."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ def test_the_strong_model_is_better_than_the_weak_by_a_clear_margin(strong, weak
     assert strong.accuracy - weak.accuracy > 0.06
 
 
+def test_the_fair_model_is_between_them(strong, weak) -> None:
+    assert weak.accuracy + 0.03 < train("fair").accuracy < strong.accuracy - 0.03
+
+
 def test_the_stated_accuracy_is_that_of_its_predictions(strong, weak) -> None:
     unseen = held_out()
     for model in (strong, weak):
@@ -27,5 +31,7 @@ def test_training_again_gives_the_same_model(strong) -> None:
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown model 'stron'; known: weak, strong; did you mean 'strong'"):
+    with pytest.raises(
+        ValueError, match="unknown model 'stron'; known: weak, strong, fair; did you mean 'strong'"
+    ):
         train("stron")

@@ -11,7 +11,7 @@ from socket import create_server
 
 import pytest
 
-from router.cli.demo.configuration import write_configuration
+from router.cli.demo.split.configuration import write_configuration
 from tests.router.cli.serving import Served, serving
 
 USERS = [sys.executable, "-m", "router.cli", "demo", "users"]

@@ -10,7 +10,8 @@ import pytest
 from policies.metric import MetricSpec
 from policies.statistics.evidence import BucketSums, EpochEvidence, ExperimentEvidence, VariantEvidence
 from policies.statistics.report import AnalysisSettings, report, to_json
-from router.cli.demo.reading import Counted, Reading, read_report
+from router.cli.demo.counting import Counted
+from router.cli.demo.split.reading import Reading, read_report
 
 BUCKETS = 1024
 METRICS = [MetricSpec("correct", "binary")]

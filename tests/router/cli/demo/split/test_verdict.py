@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from router.cli.demo.reading import Counted, Effect, Reading
+from router.cli.demo.checks import counts_agree
+from router.cli.demo.counting import Counted
+from router.cli.demo.split.reading import Effect, Reading
+from router.cli.demo.split.verdict import judge
 from router.cli.demo.users import Tally
-from router.cli.demo.verdict import counts_agree, judge
 
 VERSIONS = {"champion": "1", "challenger": "2"}
 GOOD = Reading(

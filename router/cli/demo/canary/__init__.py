@@ -1,0 +1,1 @@
+"""A candidate that fails is rolled back, and one that does not is rolled out."""

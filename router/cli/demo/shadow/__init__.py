@@ -1,0 +1,1 @@
+"""A candidate gets copies of the traffic, and is compared without answering anybody."""

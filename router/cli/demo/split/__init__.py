@@ -1,0 +1,1 @@
+"""Two models behind one URL, half of the users each, and who won."""
