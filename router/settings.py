@@ -148,7 +148,7 @@ class Analysis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Experiments that share no unit: each takes a part of its own of the layer's units.
 
-    ``salt``, which is the layer's name where there is none, draws a unit's place; two layers' are independent.
+    ``salt``, which is the layer's name where there is none, draws a unit's place; layers are independent.
     """
 
     salt: str | None = None
@@ -188,7 +188,7 @@ class Experiment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who is randomised, into what, by which policy, and judged by which metrics.
 
     ``fallback``: the variant whose backend serves when the assigned one's cannot; such a request counts for
-    the variant that was assigned. None answers with the failure instead.
+    the variant that was assigned, and as its error. None answers with the failure instead.
     """
 
     unit: tuple[UnitSource, ...]

@@ -21,8 +21,8 @@ Stop = Literal["hold", "commit"]
 class Guardrail:
     """A quantity in which an arm may be worse than the control by at most ``margin``, in its own unit.
 
-    ``metric`` is one of the experiment's, or ``errors``: the share of answers of 500 and above. Without a
-    margin the metric's own is meant; that of errors is then 0.01.
+    ``metric`` is one of the experiment's, or ``errors``: the share of answers of 500 and above, and of
+    those that the fallback served. Without a margin the metric's own is meant; that of errors is then 0.01.
     """
 
     metric: str

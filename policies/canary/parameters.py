@@ -57,8 +57,9 @@ class LatencyGuardrail:
 class Guardrails:
     """How much worse than the control the candidate may be; each margin is the harm that is tolerated.
 
-    ``errors`` is of the share of answers of 500 and above, None to not watch it. ``metrics`` has a margin for
-    each metric to watch, in the metric's unit; without it those that are guardrails, with their own margins.
+    ``errors`` is of the share of answers of 500 and above, and of those that the fallback served; None does
+    not watch it. ``metrics`` has a margin for each metric to watch, in the metric's unit; without it those
+    that are guardrails, with their own margins.
     """
 
     errors: float | None = 0.01

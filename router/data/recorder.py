@@ -106,12 +106,14 @@ class Accumulator(Tally):
             return
         # By columns, and by bucket into lists: half the time that entries and dicts would take.
         places, first, last, statuses, flags, _ = zip(*log, strict=True)
+        stood_in = 0
         into.periods[period] = into.periods.get(period, 0) + len(log)
         if any(flags):
             unidentified = sum(map(UNIDENTIFIED.__and__, flags))
             into.unidentified += unidentified
             self.series.unidentified += unidentified
-            self.series.fallbacks += sum(map(FALLBACK.__and__, flags)) // FALLBACK
+            stood_in = sum(map(FALLBACK.__and__, flags)) // FALLBACK
+            self.series.fallbacks += stood_in
 
         buckets = [place % BUCKETS for place in places]
         first_byte, last_byte = [0] * BUCKETS, [0] * BUCKETS
@@ -121,8 +123,13 @@ class Accumulator(Tally):
         _add(into.requests, Counter(buckets).items())
         _add(into.first_byte, enumerate(first_byte))
         _add(into.last_byte, enumerate(last_byte))
-        if max(statuses) >= FAILED:
-            failed = (bucket for bucket, status in zip(buckets, statuses, strict=True) if status >= FAILED)
+        if max(statuses) >= FAILED or stood_in:
+            # What another backend had to answer is no success of the variant: a canary must see it.
+            failed = (
+                bucket
+                for bucket, status, flag in zip(buckets, statuses, flags, strict=True)
+                if status >= FAILED or flag & FALLBACK
+            )
             _add(into.errors, Counter(failed).items())
         # GROUPS divides BUCKETS: a place is in the same group as its bucket.
         groups = [bucket % GROUPS * CELLS for bucket in buckets]

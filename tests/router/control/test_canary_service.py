@@ -18,7 +18,7 @@ import pytest
 from tests.router.data.backend import Backend, Exchange
 from tests.router.data.behaviours import BEHAVIOURS
 from tests.router.data.conftest import experiment
-from tests.router.data.service import Service, serving, until
+from tests.router.data.service import Service, free_port, serving, until
 
 CANARY = "/api/v1/experiments/ranker"
 STEPS = [{"weight": weight, "min_duration": "1s", "min_units": 20} for weight in (20, 50)]
@@ -131,6 +131,20 @@ def test_a_candidate_that_fails_is_rolled_back(
         for number in range(50):
             service.request("GET", "/split", f"x-user-id: late-{number}")
         assert len(challenger.seen) == settled >= before
+
+
+def test_a_candidate_that_is_down_is_rolled_back_also_where_no_client_notices(
+    main_backend: Backend, challenger: Backend, tmp_path: Path
+) -> None:
+    config = configured(main_backend, challenger)
+    config["backends"]["challenger"]["url"] = f"http://127.0.0.1:{free_port()}"
+    config["experiments"]["ranker"]["fallback"] = "champion"
+    with serving(config, tmp_path) as service, load(service):
+        until(in_phase(service, "Failed", "Promoting", "Succeeded"), "the candidate is judged", 30)
+        found = policy(service)
+        assert found["phase"] == "Failed", found["why"]
+        assert found["why"].startswith("harm: errors (candidate 1")
+        assert not [name for name in metrics(service) if 'status="502"' in name or 'code="502"' in name]
 
 
 def test_a_healthy_one_goes_up_its_steps_and_waits_at_its_gate(

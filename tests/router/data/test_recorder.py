@@ -28,7 +28,7 @@ from router.store import keys, layout
 from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
 from router.store.records import Batch, Delta, record
-from router.token import UNIDENTIFIED
+from router.token import FALLBACK, UNIDENTIFIED
 from tests.router.data.inprocess import nobody
 
 latencies = st.integers(0, 10**9)
@@ -38,7 +38,7 @@ entries = st.builds(
     latencies,
     latencies,
     st.sampled_from([200, 200, 404, 499, 500, 503]),
-    st.sampled_from([0, 0, UNIDENTIFIED]),
+    st.sampled_from([0, 0, 0, UNIDENTIFIED, FALLBACK, FALLBACK | UNIDENTIFIED]),
 )
 
 
@@ -60,7 +60,7 @@ class Naive:
         place, first, last, status, flags, _ = entry
         bucket = place % BUCKETS
         self.requests[bucket] += 1
-        self.errors[bucket] += status >= 500
+        self.errors[bucket] += status >= 500 or bool(flags & FALLBACK)
         self.first_byte[bucket] += first
         self.last_byte[bucket] += last
         self.first_cells[layout.histogram_index(bucket, cell(first))] += 1
