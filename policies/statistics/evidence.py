@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -247,7 +247,8 @@ class EpochEvidence:
     """A time of constant weights: ``started`` and ``ended`` in unix seconds, ``ended`` None while it runs.
 
     ``weights`` are those in force in this epoch; a paused variant's is 0. ``variants`` may lack one that was
-    added later or had no traffic.
+    added later or had no traffic. ``drawn`` is for whom a variant was drawn by these weights: once for each
+    unit, anew for each request, or not by them alone but by the request's features.
     """
 
     number: int
@@ -255,6 +256,7 @@ class EpochEvidence:
     ended: float | None
     weights: Mapping[str, float]
     variants: Mapping[str, VariantEvidence]
+    drawn: Literal["unit", "request", "features"] = "unit"
 
     def __post_init__(self) -> None:
         for name, weight in self.weights.items():

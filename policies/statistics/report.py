@@ -13,7 +13,7 @@ from policies.statistics.evidence import ExperimentEvidence
 from policies.statistics.reporting.best import normal_prior
 from policies.statistics.reporting.document import to_json
 from policies.statistics.reporting.effects import Analysis
-from policies.statistics.reporting.health import SRM_ALARM, checks, rate_checks, worst
+from policies.statistics.reporting.health import checks, held, rate_checks, worst
 from policies.statistics.reporting.result import Check, Effect, Report, StatedPrior, VariantReport
 from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import Traffic, measure
@@ -39,8 +39,7 @@ def report(
     """
     traffic = Traffic.of(evidence)
     found = checks(traffic, settings)
-    held = SRM_ALARM if worst(found) == "alarm" else None
-    analysis = Analysis(traffic, measure(traffic, metrics), settings, held, now)
+    analysis = Analysis(traffic, measure(traffic, metrics), settings, held(found), now)
     found = (*found, *rate_checks(analysis.rates, settings))
 
     weights = traffic.weights[-1] if evidence.epochs else []

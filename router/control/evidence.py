@@ -73,7 +73,12 @@ async def read_evidence(
         control=experiment.control,
         epochs=tuple(
             EpochEvidence(
-                epoch.number, epoch.started, ended.get(epoch.number), epoch.weights, found[epoch.number]
+                number=epoch.number,
+                started=epoch.started,
+                ended=ended.get(epoch.number),
+                weights=epoch.weights,
+                variants=found[epoch.number],
+                drawn=epoch.draw if epoch.rule is None else "features",
             )
             for epoch in epochs
         ),

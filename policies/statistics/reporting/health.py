@@ -14,12 +14,21 @@ from policies.statistics.reporting.traffic import Traffic
 from policies.statistics.result import NotEstimable, Test
 
 SRM_ALARM: Final = "sample ratio mismatch: units were lost or moved, no effect can be trusted"
+BY_FEATURES: Final = (
+    "variants were chosen by the requests' features, so that their means are of different requests; "
+    "the off-policy values compare them"
+)
 _RANK: Final[dict[Status, int]] = {"ok": 0, "warning": 1, "alarm": 2}
 
 
 def checks(traffic: Traffic, settings: AnalysisSettings) -> tuple[Check, ...]:
     """The checks of the traffic itself, in the order in which they should be read."""
-    return (*_sample_ratio(traffic, settings), *_strays(traffic), _maturity(traffic, settings))
+    return (
+        *_sample_ratio(traffic, settings),
+        *_strays(traffic),
+        *_by_features(traffic),
+        _maturity(traffic, settings),
+    )
 
 
 def worst(found: Sequence[Check]) -> Status:
@@ -36,13 +45,19 @@ def _sample_ratio(traffic: Traffic, settings: AnalysisSettings) -> Iterator[Chec
     numbers = [epoch.number for epoch in traffic.evidence.epochs]
     fixed: list[Test | NotEstimable] = []
     sequential: list[Test | NotEstimable] = []
-    for counts, weights, noise in zip(traffic.units, traffic.weights, traffic.units_variance, strict=True):
-        if not weights.any():
-            nothing = NotEstimable("sample ratio", "every variant was paused")
+    for e, epoch in enumerate(traffic.evidence.epochs):
+        weights = traffic.weights[e]
+        if not weights.any() or epoch.drawn == "features":
+            paused = "every variant was paused"
+            nothing = NotEstimable("sample ratio", BY_FEATURES if weights.any() else paused)
             fixed.append(nothing)
             sequential.append(nothing)
             continue
-        split = Split.of(counts, weights, noise)
+        if epoch.drawn == "request":
+            # A unit that comes again is in several variants: the requests were split, and are counted.
+            split = Split.of(traffic.routed[e], weights)
+        else:
+            split = Split.of(traffic.units[e], weights, traffic.units_variance[e])
         fixed.append(srm_of(split))
         sequential.append(sequential_srm_of(split, settings.srm_concentration))
     yield _check(
@@ -54,6 +69,20 @@ def _sample_ratio(traffic: Traffic, settings: AnalysisSettings) -> Iterator[Chec
         "the split differs from the weights more than chance explains at one look",
         tuple(zip(numbers, map(_p_value, fixed), strict=True)),
     )  # fmt: skip
+
+
+def _by_features(traffic: Traffic) -> Iterator[Check]:
+    numbers = [epoch.number for epoch in traffic.evidence.epochs if epoch.drawn == "features"]
+    if numbers:
+        span = f"epoch {numbers[0]}" if len(numbers) == 1 else f"epochs {numbers[0]} to {numbers[-1]}"
+        yield Check("assigned_by_features", "warning", f"{span}: {BY_FEATURES}")
+
+
+def held(found: Sequence[Check]) -> str | None:
+    """Why no effect is decided about, whatever it looks like; None where there is no reason."""
+    if worst(found) == "alarm":
+        return SRM_ALARM
+    return BY_FEATURES if any(check.name == "assigned_by_features" for check in found) else None
 
 
 def _strays(traffic: Traffic) -> Iterator[Check]:

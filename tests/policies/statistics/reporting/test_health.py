@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from policies.assignment import BUCKETS
 from policies.metric import MetricSpec
+from policies.statistics.evidence import ExperimentEvidence
 from policies.statistics.report import AnalysisSettings
 
 WON = MetricSpec("won", "binary")
@@ -75,6 +80,45 @@ def test_a_split_that_is_off_alarms_and_forbids_decisions(
     }
     assert {each.decision for each in found.effects} == {"not enough data"}
     assert "sample ratio mismatch" in effect_of(found).reason
+
+
+def test_requests_drawn_anew_are_checked_by_requests_for_units_are_in_all_variants(
+    world: Callable, judged: Callable
+) -> None:
+    """500 units come 40 times each: 9 in 10 of the requests get a, and nearly every unit both."""
+    split = np.random.default_rng(7).multinomial(20_000, [0.9, 0.1])
+    (epoch,) = world(users=1000).run([{"a": 9.0, "b": 1.0}]).epochs
+    variants = {
+        name: replace(epoch.variants[name], requests=spread(count), units=units)
+        for name, count, units in zip("ab", split, (500.0, 492.0), strict=True)
+    }
+
+    def statuses(drawn: str, **changed: Any) -> set[str]:
+        drawn_so = replace(epoch, variants=variants | changed, drawn=drawn)
+        found = judged(ExperimentEvidence("x", "a", (drawn_so,)))
+        return {check.status for check in found.checks if check.name.startswith("sample_ratio")}
+
+    assert statuses("request") == {"ok"}
+    assert statuses("unit") == {"alarm", "warning"}
+    lost = replace(variants["b"], requests=spread(split[1] * 4 // 5))
+    assert statuses("request", b=lost) == {"alarm", "warning"}
+
+
+def spread(count: int) -> NDArray[np.int64]:
+    """So many requests over the buckets."""
+    return np.diff(np.linspace(0, count, BUCKETS + 1).astype(np.int64))
+
+
+def test_what_features_chose_is_no_split_and_decides_nothing(
+    world: Callable, judged: Callable, effect_of: Callable
+) -> None:
+    evidence = world(users=30_000, lift={"b": 0.1}).run([{"a": 1.0, "b": 1.3}, EVEN])
+    chosen = replace(evidence.epochs[0], weights=EVEN, drawn="features")
+    found = judged(replace(evidence, epochs=(chosen, evidence.epochs[1])))
+    assert found.health == "warning"
+    assert [check.name for check in found.checks if check.status != "ok"] == ["assigned_by_features"]
+    assert {each.decision for each in found.effects} == {"not enough data"}
+    assert "off-policy" in effect_of(found).reason
 
 
 def test_outcomes_that_are_lost_are_noticed(world: Callable, judged: Callable) -> None:
