@@ -196,6 +196,13 @@ SERVICE = (
                 ),
                 "s",
             ),
+            Panel(
+                "Redis",
+                (("min by (instance) (turnout_redis_up)", "{{instance}}"),),
+                kind="stat",
+                text="As the control processes see it.",
+                mappings=(("1", "answers", "green"), ("0", "away", "red")),
+            ),
         ),
     ),
 )
@@ -223,7 +230,13 @@ EXPERIMENT = (
             ),
             Panel(
                 "Days left",
-                ((f"min by (variant, metric) (turnout_effect_days_left{_M})", "{{variant}}"),),
+                (
+                    (
+                        f"min by (variant, metric) (turnout_effect_left_seconds{_M}) / 86400",
+                        "{{variant}}",
+                    ),
+                ),
+                "d",
                 kind="stat",
                 text="Until a decision, should effect and traffic stay as they are.",
             ),
@@ -416,6 +429,92 @@ POLICIES = (
         ),
     ),
 )
+_S = '{shadow="$shadow"}'
+
+
+def _with_interval(name: str, unit: str, legend: str = "") -> tuple[tuple[str, str], ...]:
+    """What pairs say of the candidate and of the current model itself, each with its interval's ends."""
+    ends = {"": "", "_lower": " lower", "_upper": " upper"}
+    return tuple(
+        (f"max by (pair) (turnout_shadow_{name}{end}_{unit}{_S})", f"{legend}{{{{pair}}}}{word}")
+        for end, word in ends.items()
+    )
+
+
+_SHADOWS = Row(
+    "Shadow $shadow",
+    (
+        Panel(
+            "Verdict",
+            (("max by (shadow) (turnout_shadow_decision)", "{{shadow}}"),),
+            kind="stat",
+            text="Of every shadow. Empty while undecided, and always so where noise is 0.",
+            width=6,
+            mappings=(("1", "differs", "red"), ("0", "no more than noise", "green")),
+        ),
+        Panel(
+            "Disagreement, and the current model's own noise",
+            _with_interval("disagreement", "ratio"),
+            "percentunit",
+            text="Of pairs of answers, with always-valid intervals. noise: the current model asked twice.",
+            low=0,
+            width=9,
+        ),
+        Panel(
+            "Disagreement beyond the noise",
+            tuple(
+                (f"max(turnout_shadow_excess{end}_ratio{_S})", word)
+                for end, word in (("", "estimate"), ("_lower", "lower"), ("_upper", "upper"))
+            ),
+            "percentunit",
+            text="How much more of the requests only the candidate differs in.",
+            width=9,
+        ),
+        Panel(
+            "Copies",
+            (
+                (
+                    f"sum by (outcome, reason) (rate(turnout_shadow_copies_total{_S}[$__rate_interval]))",
+                    "{{outcome}} {{reason}}",
+                ),
+            ),
+            "reqps",
+            text="Sent, dropped for want of room, or skipped by a rule.",
+        ),
+        Panel(
+            "Answers, and what was not compared",
+            (
+                (
+                    f"sum by (outcome) (rate(turnout_shadow_answers_total{_S}[$__rate_interval]))",
+                    "{{outcome}}",
+                ),
+                (
+                    f"sum by (reason) (rate(turnout_shadow_uncompared_total{_S}[$__rate_interval]))",
+                    "not compared: {{reason}}",
+                ),
+            ),
+            "reqps",
+        ),
+        Panel(
+            "Latency, by pair",
+            _with_interval("latency_difference", "seconds"),
+            "s",
+            text="How much longer than the client's the second answer to the same request took.",
+        ),
+        Panel(
+            "Same best result, and overlap of rankings",
+            (
+                *_with_interval("top_agreement", "ratio", "best "),
+                *_with_interval("rank_overlap", "ratio", "overlap "),
+            ),
+            "percentunit",
+            text="Where compare.top and compare.ranking say where those stand.",
+            low=0,
+            high=1,
+            width=24,
+        ),
+    ),
+)
 
 
 def dashboards() -> dict[str, dict[str, Any]]:
@@ -434,8 +533,11 @@ def dashboards() -> dict[str, dict[str, Any]]:
         "policies": _dashboard(
             "turnout-policies",
             "Turnout: policies",
-            POLICIES,
-            [_variable("experiment", "label_values(turnout_experiment_running, experiment)")],
+            (*POLICIES, _SHADOWS),
+            [
+                _variable("experiment", "label_values(turnout_experiment_running, experiment)"),
+                _variable("shadow", "label_values(turnout_shadow_copies_total, shadow)"),
+            ],
         ),
     }
 

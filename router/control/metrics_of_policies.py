@@ -56,7 +56,7 @@ def _canaries(book: PlanningBook) -> Iterator[Metric]:
     yield gauge("canary_step", "The step that a canary is at, from 1; 0 before.", ["experiment"], steps)
     text = "1 for the last verdict on a canary, 0 for the others."
     yield gauge("canary_verdict", text, ["experiment", "verdict"], verdicts)
-    rollbacks = {(name,): float(count) for name, count in book.rollbacks.items()}
+    rollbacks = dict.fromkeys(steps, 0.0) | {(name,): float(count) for name, count in book.rollbacks.items()}
     yield counter("canary_rollbacks", "How often a canary was rolled back.", ["experiment"], rollbacks)
 
 

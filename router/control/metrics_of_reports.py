@@ -104,8 +104,8 @@ _EFFECTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "effect_units_needed": ("Further units until a decision, should the effect stay.", ("units_needed",)),
     "effect_better_ratio": ("Probability that the variant is better.", ("probability_better",)),
     "effect_best_ratio": ("Probability that the variant is the best.", ("probability_best",)),
-    "effect_days_left": ("Days until a decision, should effect and traffic stay.", ("days_left",)),
 }
+_DAY = 86_400.0
 _SAMPLE_RATIO = {"sample_ratio_sequential": "sequential", "sample_ratio": "fixed"}
 _DECISIONS = {"better": 1.0, "worse": -1.0, "no difference larger than the margin": 0.0}
 
@@ -124,6 +124,8 @@ def report_families(book: ReportBook) -> Iterator[Metric]:
         yield family
     text = "1 better, -1 worse, 0 no difference larger than the margin; absent while undecided."
     decided = GaugeMetricFamily("turnout_effect_decision", text, labels=labels)
+    text = "Time until a decision, should effect and traffic stay."
+    left = GaugeMetricFamily("turnout_effect_left_seconds", text, labels=labels)
     means = GaugeMetricFamily("turnout_metric_mean", "A variant's own mean.", labels=labels)
     units = GaugeMetricFamily("turnout_variant_units", "Units that were seen.", labels=labels[::2])
     checks = GaugeMetricFamily(
@@ -145,8 +147,10 @@ def report_families(book: ReportBook) -> Iterator[Metric]:
     )
     for experiment, report in reports.items():
         for effect in report["effects"]:
+            where = [experiment, effect["metric"], effect["variant"]]
+            if effect["days_left"] is not None:
+                left.add_metric(where, effect["days_left"] * _DAY)
             if effect["decision"] in _DECISIONS:
-                where = [experiment, effect["metric"], effect["variant"]]
                 decided.add_metric(where, _DECISIONS[effect["decision"]])
         for variant in report["variants"]:
             units.add_metric([experiment, variant["name"]], variant["units"])
@@ -160,7 +164,7 @@ def report_families(book: ReportBook) -> Iterator[Metric]:
                 if check["name"] in _SAMPLE_RATIO:
                     srm.add_metric([experiment, _SAMPLE_RATIO[check["name"]]], check["p_value"])
         computed.add_metric([experiment], report["computed_at"])
-    yield from (decided, means, units, checks, p_values, srm, computed)
+    yield from (decided, left, means, units, checks, p_values, srm, computed)
     if book.seconds is not None:
         text = "How long computing all statistics took the last time."
         yield GaugeMetricFamily("turnout_report_duration_seconds", text, value=book.seconds)

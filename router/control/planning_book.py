@@ -53,6 +53,12 @@ class PlanningBook:
         self.failures[name] += 1
 
     def keep(self, names: Collection[str]) -> None:
-        """Forget what experiments said that are not planned for any more."""
+        """Experiments that are planned for; what others said is forgotten.
+
+        Their counts are known from 0 on: a counter that begins at 1 has no increase.
+        """
+        for name in names:
+            self.epochs.setdefault(name, 0)
+            self.failures.setdefault(name, 0)
         if self.said.keys() - set(names):
             self.said = {name: said for name, said in self.said.items() if name in names}

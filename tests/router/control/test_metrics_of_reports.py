@@ -61,22 +61,23 @@ async def book_of(redis: Redis) -> ReportBook:
     return book
 
 
-async def test_probability_best_and_days_left_of_declared_metrics_are_gauges(redis: Redis) -> None:
+async def test_probability_best_and_time_left_of_declared_metrics_are_gauges(redis: Redis) -> None:
     book = await book_of(redis)
     found = {
         family.name: {sample.labels["metric"]: sample.value for sample in family.samples}
         for family in report_families(book)
-        if family.name in ("turnout_effect_best_ratio", "turnout_effect_days_left", "turnout_effect_decision")
+        if family.name
+        in ("turnout_effect_best_ratio", "turnout_effect_left_seconds", "turnout_effect_decision")
     }
     assert found["turnout_effect_decision"]["decided"] == 1.0
     assert "undecided" not in found["turnout_effect_decision"]
-    best, days = found["turnout_effect_best_ratio"], found["turnout_effect_days_left"]
+    best, left = found["turnout_effect_best_ratio"], found["turnout_effect_left_seconds"]
     assert best.keys() == set(LIFTS)
     assert best["decided"] > 0.999
     assert 0.8 < best["undecided"] < 0.999
-    assert days["decided"] == 0.0
+    assert left["decided"] == 0.0
     # 4096 units a day at a standard error of 0.03: z of 0.05 is 1.6 where some 4 is needed, so six days more.
-    assert 2.0 < days["undecided"] < 10.0
+    assert 2.0 * DAY < left["undecided"] < 10.0 * DAY
 
 
 async def test_the_control_s_probability_is_in_the_report(redis: Redis) -> None:
