@@ -9,67 +9,14 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-DEMO = [sys.executable, "-m", "router.cli", "demo"]
+from tests.router.cli.demo.running import DEMO, Run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found by /proc")
-
-
-class Run:
-    """One demo and whatever it started, found by a folder in their environment or (Redis) their title."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self.environment = {**os.environ, "TMPDIR": folder, "COLUMNS": "140"}
-
-    def processes(self) -> dict[int, str]:
-        """The running processes of this run, by their id."""
-        found = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                title = (folder / "cmdline").read_text().replace("\0", " ")
-                if f"TMPDIR={self.folder}" in (folder / "environ").read_text() or self.folder in title:
-                    found[int(folder.name)] = title
-        return found
-
-    def left_behind(self) -> list[str]:
-        """Processes and files of this run that are there."""
-        return [*self.processes().values(), *map(str, Path(self.folder).iterdir())]
-
-    def gone(self, within: float) -> bool:
-        """Whether all of them end in time."""
-        return wait(lambda: not self.processes(), within)
-
-    def kill(self) -> None:
-        """All that is left, for the sake of the next test."""
-        for pid in self.processes():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def wait(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-@pytest.fixture
-def demo_run() -> Iterator[Run]:
-    # Not tmp_path: a unix socket's path must be short.
-    with TemporaryDirectory(prefix="demo-") as folder:
-        run = Run(folder)
-        yield run
-        run.kill()
 
 
 @contextmanager
