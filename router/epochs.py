@@ -82,12 +82,12 @@ def advance(
     )
     if previous is None:
         return following
-    following = replace(following, version=previous.version, endings=previous.endings, file=previous.file)
+    following = replace(following, version=previous.version, endings=previous.endings, files=previous.files)
     return previous if following == previous else replace(following, version=previous.version + 1)
 
 
 def standing(state: State, name: str) -> Plan:
-    """The plan that an experiment is in, with what its policy said of it, so that `advance` changes nothing."""
+    """The plan an experiment is in, with what its policy said of it: `advance` by it changes nothing."""
     plan = state.epochs[name].plan
     said = state.progress.get(name)
     if said is None:
