@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -121,6 +122,7 @@ def find_policy(kind: str) -> type[Policy]:
     return _checked(kind, offered)
 
 
+@cache
 def _own() -> dict[str, str]:
     """Kind -> module: ``top-two`` lives in ``top_two.py``."""
     return {name.replace("_", "-"): name for _, name, _ in pkgutil.iter_modules(policies.kinds.__path__)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -70,7 +71,7 @@ class TypedReader:
                 known = [*beside, *fields]
                 self.problems.append(unknown((*path, name), ABSENT, "name here", known, str(name)))
 
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         complete = True
         given = {}
         for name, (attribute, required) in fields.items():
@@ -137,6 +138,13 @@ class TypedReader:
         return ABSENT
 
 
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """What type each attribute has; worked out once, because a configuration has thousands of records."""
+    return get_type_hints(kind)
+
+
+@cache
 def _fields(kind: Any) -> dict[str, tuple[str, bool]]:
     """The names that can be given, each with its attribute's name, and whether it must be.
 
