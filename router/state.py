@@ -56,9 +56,9 @@ class Ending(Struct, frozen=True, kw_only=True):
 class State(Struct, frozen=True, kw_only=True):
     """Everything a worker needs to route, and what an operator decided beside the settings.
 
-    Versions count up from 1. ``file`` is the digest of the configuration file that was applied last, so that
-    one which has not changed since is not applied over an operator's edits. ``asleep`` names the running
-    experiments that their schedule keeps from assigning now.
+    Versions count up from 1. ``files`` has the digests of the configuration files that were applied, by base
+    name, so that one which has not changed since is not applied over an operator's edits at the next start.
+    ``asleep`` names the running experiments that their schedule keeps from assigning now.
     """
 
     version: int
@@ -66,7 +66,7 @@ class State(Struct, frozen=True, kw_only=True):
     epochs: dict[str, Epoch]
     key: bytes
     endings: dict[str, Ending] = {}
-    file: str | None = None
+    files: dict[str, str] = {}
     progress: dict[str, Progress] = {}
     asleep: tuple[str, ...] = ()
 

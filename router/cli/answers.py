@@ -31,6 +31,7 @@ class Preview(Struct, frozen=True):
 
     version: int
     changes: bool
+    recorded: bool
     difference: tuple[Change, ...]
     moves: tuple[Move, ...]
     warnings: tuple[str, ...]

@@ -63,7 +63,11 @@ def apply(
     with Client(target) as client:
         preview, etag = _preview(client, wanted, prune=prune)
         if not preview.changes:
-            _show(output, wanted, target, preview, "unchanged", preview.version)
+            version = preview.version
+            if not (preview.recorded or dry_run):
+                # Else a router that starts with this file would take it for one that was never applied.
+                version = _send(client, wanted, etag, prune=prune, why=why).version
+            _show(output, wanted, target, preview, "unchanged", version)
             return 0
         if dry_run:
             _show(output, wanted, target, preview, "pending", preview.version)
@@ -74,12 +78,7 @@ def apply(
         elif not yes:
             _print(console(to_stderr=True), wanted, target, preview)
         ask("Apply?", yes=yes)
-        query = {"prune": "true" if prune else None, "why": why}
-        try:
-            answer = client.send("PUT", "configuration", body=wanted.document.data, if_match=etag, **query)
-        except Unprocessable as error:
-            raise wanted.locate(error) from None
-    applied = answer.read(Applied)
+        applied = _send(client, wanted, etag, prune=prune, why=why)
     if output is Output.table:
         console().print(f"applied: version {applied.version}")
     else:
@@ -115,11 +114,21 @@ def print_moves(to: Console, preview: Preview) -> None:
 
 
 def _preview(client: Client, wanted: Wanted, *, prune: bool) -> tuple[Preview, str | None]:
+    query = {"prune": "true" if prune else None, "source": wanted.file.name}
     try:
-        answer = client.send("POST", "validate", body=wanted.document.data, prune="true" if prune else None)
+        answer = client.send("POST", "validate", body=wanted.document.data, **query)
     except Unprocessable as error:
         raise wanted.locate(error) from None
     return answer.read(Preview), answer.etag
+
+
+def _send(client: Client, wanted: Wanted, etag: str | None, *, prune: bool, why: str) -> Applied:
+    query = {"prune": "true" if prune else None, "source": wanted.file.name, "why": why}
+    try:
+        answer = client.send("PUT", "configuration", body=wanted.document.data, if_match=etag, **query)
+    except Unprocessable as error:
+        raise wanted.locate(error) from None
+    return answer.read(Applied)
 
 
 def _show(

@@ -21,6 +21,8 @@ from router.store.audit import Entry
 from router.store.versions import Record
 
 CONFIG_FILE = "config file"
+# Names beyond these are forgotten, the first applied first.
+_KEPT_FILES = 32
 
 log = logging.getLogger("turnout.control")
 
@@ -52,11 +54,24 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedFile:
+    """A configuration file's base name and its settings' digest; ``whole`` where nothing else was left."""
+
+    name: str
+    digest: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
-    """What an operator's change decides; the rest of the state follows from it."""
+    """What an operator's change decides; the rest of the state follows from it.
+
+    ``file`` is the configuration file that says so, if one does.
+    """
 
     settings: Settings
     endings: Mapping[str, Ending]
+    file: AppliedFile | None = None
 
 
 Editor = Callable[[State], Edit]
@@ -85,9 +100,7 @@ async def change(redis: Redis, editor: Editor, author: Author, clock: Callable[[
             return following
 
 
-def follow(
-    previous: State, edit: Edit, now: float, *, key: bytes | None = None, file: str | None = None
-) -> State:
+def follow(previous: State, edit: Edit, now: float, *, key: bytes | None = None) -> State:
     """The state after an edit at ``now``, with the version after; ``previous`` itself where nothing changed.
 
     What a policy planned for an experiment stays until it plans again, unless the edit changes what it plans
@@ -101,9 +114,9 @@ def follow(
     }
     following = advance(previous, edit.settings, now, key=key, planned=planned)
     endings = {name: ending for name, ending in edit.endings.items() if name in edit.settings.experiments}
-    file = previous.file if file is None else file
-    if (endings, file) != (following.endings, following.file):
-        following = replace(following, version=previous.version + 1, endings=endings, file=file)
+    files = files_after(previous.files, edit.file)
+    if (endings, files) != (following.endings, following.files):
+        following = replace(following, version=previous.version + 1, endings=endings, files=files)
     try:
         encode_state(following)
     except (OverflowError, ValueError, RecursionError, msgspec.MsgspecError) as error:
@@ -111,6 +124,15 @@ def follow(
             f"a value cannot be kept: {error}; allowed: whole numbers below 2^63"
         ) from None
     return following
+
+
+def files_after(files: Mapping[str, str], applied: AppliedFile | None) -> dict[str, str]:
+    """The digests by name after a file was applied: one that replaced everything leaves no other's."""
+    if applied is None:
+        return dict(files)
+    others = {} if applied.whole else {name: each for name, each in files.items() if name != applied.name}
+    kept = list(others.items())[1 - _KEPT_FILES :]
+    return {**dict(kept), applied.name: applied.digest}
 
 
 def _planned_by(experiment: Experiment) -> tuple[object, ...]:

@@ -185,7 +185,7 @@ def _with(settings: Settings, name: str, experiment: Experiment) -> Settings:
 def _merged(present: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     """What is wanted, and after it what it does not name."""
     merged = {**present, **wanted}
-    for collection in ("backends", "experiments"):
+    for collection in ("backends", "experiments", "layers", "holdouts", "shadows"):
         if isinstance(wanted.get(collection), dict):
             merged[collection] = {**present[collection], **wanted[collection]}
     routes = wanted.get("routes")

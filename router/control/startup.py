@@ -1,8 +1,8 @@
 """Which state is in force when the control plane starts?
 
 The configuration file is applied as a version by "config file" when its settings differ from those that were
-last applied from a file. So what operators changed since survives a restart with an unchanged file, and a
-changed file wins as a whole, with the difference on record.
+last applied from a file of its name, at a start or by ``turnout apply``. So what operators changed since
+survives a restart with an unchanged file, and a changed file wins as a whole, with the difference on record.
 """
 
 from __future__ import annotations
@@ -10,21 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
-from router.control.changes import CONFIG_FILE, Author, Edit, commit, follow
+from router.control.changes import CONFIG_FILE, AppliedFile, Author, Edit, commit, files_after, follow
 from router.control.events import event
+from router.control.file_digest import digest_of
 from router.epochs import advance
 from router.errors import StoreUnavailable
 from router.last_state import load as load_last_state
 from router.settings import Settings
-from router.state import State, flatten
+from router.state import State
 from router.store import states
 
 RETRY_SECONDS = 0.5
@@ -60,8 +58,8 @@ async def apply(
     given_key: bytes | None,
     clock: Callable[[], float],
 ) -> State | None:
-    """Apply a file's settings if they are others than a file's before; None as in `begin`."""
-    digest = digest_of(settings)
+    """Apply a file's settings if they are others than that file's before; None as in `begin`."""
+    file = AppliedFile(source, digest_of(settings), whole=True)
     author = Author(
         who=CONFIG_FILE, role="", peer="", action="apply", target=source, why=f"{source} was applied"
     )
@@ -76,38 +74,13 @@ async def apply(
 
         now = clock()
         if previous is None:
-            following = replace(advance(None, settings, now, key=key), file=digest)
+            following = replace(advance(None, settings, now, key=key), files=files_after({}, file))
+        elif previous.files.get(source) == file.digest:
+            following = follow(previous, Edit(previous.settings, previous.endings), now, key=key)
         else:
-            wanted = previous.settings if previous.file == digest else settings
-            following = follow(previous, Edit(wanted, previous.endings), now, key=key, file=digest)
+            following = follow(previous, Edit(settings, previous.endings, file), now, key=key)
         if following is previous:
             return following
 
         if await commit(redis, previous, following, author, now):
             return following
-
-
-def digest_of(settings: Settings) -> str:
-    """The settings' own digest: comments, order and what is a default anyway do not count.
-
-    So a release with a new setting does not take an unchanged file for a changed one.
-    """
-    written = msgspec.json.encode(_given(settings), enc_hook=flatten, order="deterministic")
-    return sha256(written).hexdigest()
-
-
-def _given(value: Any) -> Any:
-    """A value without the fields that have their defaults."""
-    if isinstance(value, msgspec.Struct):
-        fields = msgspec.structs.fields(value)
-        found = ((each, getattr(value, each.name)) for each in fields)
-        return {each.name: _given(inner) for each, inner in found if inner != _default(each)}
-    if isinstance(value, dict):
-        return {name: _given(inner) for name, inner in value.items()}
-    if isinstance(value, tuple):
-        return [_given(inner) for inner in value]
-    return value
-
-
-def _default(field: msgspec.structs.FieldInfo) -> Any:
-    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
+from router.config_file import read_settings
 from router.control import edits
 from router.control.api.endpoint import Answer, Call, Endpoint
-from router.control.api.queries import Apply, Prune, Why
-from router.control.changes import Edit, follow, read_state, record_of
+from router.control.api.queries import Apply, Wanted, Why
+from router.control.changes import AppliedFile, Edit, change, follow, read_state, record_of
+from router.control.file_digest import digest_of
 from router.control.movement import Move, moves
 from router.control.preconditions import PreconditionFailed, check_match, entity_tag
 from router.description import describe
@@ -39,11 +42,14 @@ class Routes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Preview(Struct, frozen=True, kw_only=True):
     """What would happen: nothing where ``changes`` is false. ``version`` is the one it was computed from.
 
-    ``warnings`` are about what is allowed, and perhaps not meant.
+    ``recorded`` says that it is known to be what the file of that name said last; applying it makes a version
+    where it is not, even one that changes nothing else. ``warnings`` are about what is allowed, and perhaps
+    not meant.
     """
 
     version: int
     changes: bool
+    recorded: bool
     difference: tuple[Change, ...]
     epochs: dict[str, Epoch]
     moves: tuple[Move, ...]
@@ -51,7 +57,10 @@ class Preview(Struct, frozen=True, kw_only=True):
 
 
 class Applied(Struct, frozen=True, kw_only=True):
-    """What happened: the version in force, the difference that it made, and the epochs that it opened."""
+    """What happened: the version in force, the difference that it made, and the epochs that it opened.
+
+    ``changed`` is false where nothing was different, also where a file's name was put on record.
+    """
 
     version: int
     changed: bool
@@ -133,13 +142,17 @@ async def put_configuration(call: Call) -> Answer:
         nonlocal before
         before = state
         check_match(call.if_match, state, (state.settings, state.endings), ("",))
-        return edits.set_configuration(state, call.data, prune=call.query.prune)
+        made = edits.set_configuration(state, call.data, prune=call.query.prune)
+        return replace(made, file=_file_of(call))
 
-    state = await call.change(edit)
+    author = call.author
+    if not author.why and call.query.source:
+        author = replace(author, why=f"{call.query.source} was applied")
+    state = await change(call.desk.redis, edit, author, call.desk.clock)
     record = record_of(before, state, call.author, call.desk.clock())
     applied = Applied(
         version=state.version,
-        changed=state is not before,
+        changed=bool(record.difference or record.epochs),
         difference=record.difference,
         epochs=record.epochs,
     )
@@ -152,15 +165,23 @@ async def validate(call: Call) -> Answer:
     now = call.desk.clock()
     following = follow(state, edits.set_configuration(state, call.data, prune=call.query.prune), now)
     record = record_of(state, following, call.author, now)
+    file = _file_of(call)
     preview = Preview(
         version=state.version,
         changes=following is not state,
+        recorded=file is None or state.files.get(file.name) == file.digest,
         difference=record.difference,
         epochs=record.epochs,
         moves=moves(state, following),
         warnings=describe(following.settings).warnings,
     )
     return Answer(preview, etag=_whole_tag(state))
+
+
+def _file_of(call: Call) -> AppliedFile | None:
+    """The file that the body is, if it is one; `InvalidConfiguration` where it does not stand by itself."""
+    name, prune = call.query.source, call.query.prune
+    return AppliedFile(name, digest_of(read_settings(call.data)), whole=prune) if name else None
 
 
 def _backend(state: State, name: str) -> Answer:
@@ -259,7 +280,7 @@ ENDPOINTS = (
         answers={200: Preview},
         body=Settings,
         checked=False,
-        query=Prune,
+        query=Wanted,
         tagged=True,
     ),
 )

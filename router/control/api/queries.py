@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from router.store.versions import MOST_LISTED
 
 _Why = Annotated[str, Meta(max_length=500)]
+_FileName = Annotated[str, Meta(max_length=255)]
 _Number = Annotated[int, Meta(ge=0, le=2**53)]
 _Limit = Annotated[int, Meta(ge=1, le=MOST_LISTED)]
 
@@ -19,17 +20,21 @@ class Why(Struct, frozen=True, kw_only=True):
     why: _Why = ""
 
 
-class Apply(Struct, frozen=True, kw_only=True):
-    """``prune`` removes what the configuration does not name."""
+class Wanted(Struct, frozen=True, kw_only=True):
+    """``prune`` removes what the configuration does not name. ``source`` is its file's base name.
+
+    A configuration with a source stands by itself. A control plane that starts with a file of that name, and
+    of the same settings, does not apply it again over what was changed since.
+    """
 
     prune: bool = False
+    source: _FileName = ""
+
+
+class Apply(Wanted, frozen=True, kw_only=True):
+    """What is wanted, and why."""
+
     why: _Why = ""
-
-
-class Prune(Struct, frozen=True, kw_only=True):
-    """``prune`` removes what the configuration does not name."""
-
-    prune: bool = False
 
 
 class Listing(Struct, frozen=True, kw_only=True):

@@ -50,7 +50,7 @@ async def test_the_snapshot_becomes_the_state_with_new_epochs(stage: Stage) -> N
     answer = await stage.call("POST", "/restore?why=disk+died")
     assert answer.json() == {"version": 2}
     state = await stage.state()
-    assert (state.settings, state.file, state.key) == (before.settings, before.file, KEY)
+    assert (state.settings, state.files, state.key) == (before.settings, before.files, KEY)
     assert state.epochs["ranker"].number == 2
     assert "restored from the snapshot of version 1" in state.epochs["ranker"].why
     assert [epoch.number for epoch in await states.read_epochs(stage.redis, "ranker")] == [2]

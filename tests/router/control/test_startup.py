@@ -8,7 +8,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from router.config_file import read_settings
-from router.control.startup import digest_of
+from router.control.file_digest import digest_of
 from router.store import states
 from router.store.versions import read_version
 from tests.router.control.stage import CONFIGURATION, Stage, applied
