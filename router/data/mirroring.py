@@ -30,6 +30,8 @@ class Copied:
     waiting = True
     """Whether it is still to be seen if, and what, is copied."""
     ended = False
+    starting = False
+    """Whether copies are about to start, so that the answer, which may come first, is to be kept."""
     head: bytes
     rest: bytes | memoryview
     """Method and target, and all that follows the Host header."""
@@ -53,6 +55,7 @@ class Copied:
 
     def start(self) -> None:
         """Send the copies: everything that is owed to others has been sent."""
+        self.starting = False
         for target in self.targets:
             pair = target.copy(self)
             if pair is not None:
@@ -68,7 +71,7 @@ class Copied:
 
     def take(self, out: list[bytes], *, chunked: bool) -> None:
         """Keep what there is of the answer's body, while it can still be compared."""
-        most = max([pair.largest for pair in self.pairs])
+        most = max([target.terms.largest for target in self.targets])
         if self.kept <= most:
             # In chunks each part stands between its size and a line end.
             parts = out[self.mark + 1 :: 3] if chunked else out[self.mark :]
@@ -132,6 +135,7 @@ class Mirroring(Exchange):
         if self.head_only:
             copied.head_only = True
         copied.about = self.method, self.target, self.request_id
+        copied.starting = True
         self.client.plane.shadows.start_soon(self)
 
     def _without_own(self, lines: bytes) -> bytes:
@@ -154,14 +158,15 @@ class Mirroring(Exchange):
 
     def flush_answer(self) -> None:
         """Write what has come; and keep the body's part of it."""
-        if self.copied.pairs and self.out:
-            self.copied.take(self.out, chunked=self.chunk_answer)
+        copied = self.copied
+        if (copied.pairs or copied.starting) and self.out:
+            copied.take(self.out, chunked=self.chunk_answer)
         super().flush_answer()
 
     def answer_end(self) -> None:
         """The answer is complete."""
         copied = self.copied
-        if copied.pairs and not self.over:
+        if (copied.pairs or copied.starting) and not self.over:
             copied.take(self.out, chunked=self.chunk_answer)
             parts = copied.parts
             body = parts[0] if len(parts) == 1 else b"".join(parts)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from router.data.exchange import Exchange
 from router.data.shadow_ledger import Ledger
 from router.store.shadows import ShadowBatch
 from router.worker_totals import ShadowCounts
@@ -107,6 +108,25 @@ async def test_a_copy_says_what_it_is_and_is_otherwise_the_same(
     assert copy.values("traceparent") == ["00-ab-cd-01"]
     shared = [pair for pair in original.headers if pair[0] != "host"]
     assert [pair for pair in copy.headers if pair[0] not in ("host", "x-turnout-shadow")] == shared
+
+
+async def test_an_answer_that_comes_before_the_copies_start_is_compared_all_the_same(
+    tmp_path: Path, main_backend: Backend, candidate: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with staged(tmp_path, main_backend, candidate, noise=1.0) as stage:
+        shadows = stage.running.plane.shadows
+        start_soon = shadows.start_soon
+        held: list[Exchange] = []
+        monkeypatch.setattr(shadows, "start_soon", held.append)
+        client = await stage.connect()
+        status, _, _ = await client.request("/")
+        assert (status, stage.sent) == (200, 0)
+        for exchange in held:
+            start_soon(exchange)
+        await stage.settled(1)
+        sums = await stage.sums()
+    assert sums["candidate.pairs"] == sums["noise.pairs"] == sums["candidate.timed"] == 1
+    assert not any(stage.counts.uncompared.values())
 
 
 async def test_clients_cannot_pass_for_copies_nor_tokens_reach_a_shadow(
