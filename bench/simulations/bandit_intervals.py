@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ class IntervalRow:
 
     @property
     def inside(self) -> bool:
-        return self.band is None or self.band[0] <= self.measured <= self.band[1]
+        """Within the band, or no farther from it than two standard errors of what was measured."""
+        noise = 2.0 * sqrt(self.measured * (1.0 - self.measured) / self.runs)
+        return self.band is None or self.band[0] - noise <= self.measured <= self.band[1] + noise
 
 
 def interval_rows(scale: float = 1.0) -> Iterator[IntervalRow]:
