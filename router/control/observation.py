@@ -1,7 +1,8 @@
 """What does a policy see of its experiment now, without reading again what cannot have changed?
 
 The epoch in force is read at each look. One that has ended still gets its last requests for some seconds, and
-outcomes until its attribution window has passed: it is read again from time to time, and after that never.
+outcomes until its attribution window has passed: it is read again from time to time, less often the older it
+is, and after that never.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from router.experiment_policy import metrics_of
 from router.settings import Experiment
 from router.state import Epoch
 
-# After its end an epoch is still read at each look for so long, and then every so often until it is final.
+# After its end an epoch is still read at each look for so long. Then it waits for so long, or this part of
+# its age, until it is final: a bandit's many epochs cost little more to look at than its last few.
 SETTLING_SECONDS: Final = 15.0
 AGAIN_SECONDS: Final = 30.0
+_AGAIN_PART: Final = 0.1
 
 
 class Observer:
@@ -76,7 +79,9 @@ class Observer:
         assert epoch.ended is not None
         if read >= epoch.ended + self._experiment.attribution + SETTLING_SECONDS:
             return False
-        return read < epoch.ended + SETTLING_SECONDS or now - read >= AGAIN_SECONDS
+        if read < epoch.ended + SETTLING_SECONDS:
+            return True
+        return now - read >= max(AGAIN_SECONDS, _AGAIN_PART * (read - epoch.ended))
 
 
 def arrivals(observed: Observed) -> dict[str, int]:

@@ -157,6 +157,9 @@ class Planner:
         try:
             answers = self._hooks.answers(task.name)
             result = await task.plan(self._redis, self._threads, state, now, answers)
+        except StoreUnavailable:  # no fault of the policy's: the watch says it, and it is asked again at once
+            task.due = now
+            return None
         except Exception as error:  # whatever a policy does, the others go on
             self._fail(task.name, str(error) if isinstance(error, TurnoutError) else repr(error))
             return None

@@ -17,6 +17,7 @@ from router.control.plan_records import replay, same
 from router.control.planner import Planner
 from router.control.planning_book import PlanningBook
 from router.control.webhooks import Hooks
+from router.errors import StoreUnavailable
 from router.state import State
 from router.store import states
 from router.store.lease import LeaseLost
@@ -199,6 +200,27 @@ async def test_one_policy_that_fails_does_not_stop_another(
     said = [record for record in caplog.messages if record.startswith("plan_failed")]
     assert len(said) == 1
     assert "what a pity" in said[0]
+
+
+async def test_a_store_that_is_away_for_a_moment_is_no_failure_of_a_policy(
+    redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def away(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable("the connection was closed")
+
+    await begun(redis, tmp_path, {"kind": "counting"})
+    clock = Clock()
+    planner, leadership, book = planner_of(redis, clock)
+    await leadership.ask()
+    await requests(redis, 1, "champion", 40)
+    clock.now += 5
+    with monkeypatch.context() as cut:
+        cut.setattr("router.control.observation.read_evidence", away)
+        await planner.tick()
+    assert book.failures["ranker"] == 0
+    assert "plan_failed" not in caplog.text
+    await planner.tick()  # at once, and not an interval later
+    assert (await state_of(redis)).epochs["ranker"].weights == {"champion": 96.0, "challenger": 4.0}
 
 
 async def test_only_one_leads_and_one_that_slept_changes_nothing(redis: Redis, tmp_path: Path) -> None:
