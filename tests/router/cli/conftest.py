@@ -115,7 +115,7 @@ def operated(shared_router: Served, turnout: Turnout) -> Turnout:
     """The command, for a router that has `CONFIGURATION` and nothing else."""
     reset = httpx.put(
         f"{shared_router.control}/api/v1/configuration",
-        params={"prune": "true"},
+        params={"prune": "true", "source": "turnout.yaml"},
         json=yaml.safe_load(CONFIGURATION),
         headers={"if-match": "*"},
         trust_env=False,

@@ -11,7 +11,7 @@ from router.cli.apply import read
 from router.cli.refusals import FieldError, Unprocessable
 
 from .conftest import CONFIGURATION, Turnout, hesitating
-from .serving import Served
+from .serving import Served, serving
 
 OTHER = """\
   reranker:
@@ -69,6 +69,26 @@ def test_the_difference_comes_first_and_then_the_question(operated: Turnout, con
     assert ran.out.endswith(f"applied: version {before + 1}\n")
     assert "day two" in operated("history", "--limit", "1").out
     assert "nothing to change" in operated("apply", str(config)).out
+
+
+def test_what_was_changed_after_a_file_was_applied_survives_a_restart_with_it(
+    turnout: Turnout, config: Path, tmp_path: Path
+) -> None:
+    def in_force(served: Served) -> list[float]:
+        said = turnout(
+            "get", "experiments", "ranker", "-o", "json", environment={"TURNOUT_URL": served.control}
+        )
+        return [each["weight"] for each in json.loads(said.out)["variants"]]
+
+    with serving(config, tmp_path / "data") as served:
+        config.write_text(CONFIGURATION.replace("weight: 80", "weight: 60"))
+        where = {"TURNOUT_URL": served.control}
+        assert turnout("apply", str(config), "--yes", environment=where).status == 0
+        given = ("champion=7", "challenger=3", "paused=0")
+        assert turnout("weights", "ranker", *given, environment=where).status == 0
+        assert in_force(served) == [7, 3, 0]
+    with serving(config, tmp_path / "data") as served:
+        assert in_force(served) == [7, 3, 0]
 
 
 def test_nobody_answers(operated: Turnout, config: Path) -> None:

@@ -65,6 +65,20 @@ async def test_what_is_not_named_stays_unless_it_is_pruned(stage: Stage) -> None
     assert len(state.settings.routes) == 1
 
 
+async def test_layers_holdouts_and_shadows_that_are_not_named_stay(stage: Stage) -> None:
+    more = {
+        "layers": {"one": {}, "two": {}},
+        "holdouts": {"one": {"share": 0.1}, "two": {"share": 0.1}},
+        "shadows": {"one": {"backend": "spare"}, "two": {"backend": "spare"}},
+    }
+    await stage.call("PUT", "/configuration", CONFIGURATION | more, if_match="*")
+    less = {collection: {"two": each["two"]} for collection, each in more.items()}
+    kept = (await stage.call("PUT", "/configuration", CONFIGURATION | less, if_match="*")).json()
+    assert not kept["changed"]
+    pruned = await stage.call("PUT", "/configuration?prune=true", CONFIGURATION | less, if_match="*")
+    assert {each["pointer"] for each in pruned.json()["difference"]} == {f"/{each}/one" for each in more}
+
+
 @pytest.mark.parametrize(
     "weights", [(50, 50), (80, 40), (100, 0), (0, 100), (160, 40)], ids=lambda pair: "-".join(map(str, pair))
 )
