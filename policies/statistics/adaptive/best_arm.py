@@ -20,6 +20,8 @@ from policies.statistics.adaptive.bernoulli_indices import bernoulli_divergence
 from policies.statistics.arguments import finite, nonnegative, one_of, share
 from policies.statistics.result import NotEstimable, Test
 
+_NEAREST: Final = 1e-6
+
 Family = Literal["bernoulli", "gaussian"]
 Divergence = Callable[[float, float], float]
 
@@ -47,9 +49,10 @@ def optimal_proportions(means: Sequence[float], family: Family = "bernoulli") ->
     if len(means) < 2:
         return NotEstimable(method, "fewer than two variants")
     best = max(means)
-    if list(means).count(best) > 1:
-        return NotEstimable(method, "the best mean is tied: no number of samples names it")
     others = [mean for mean in means if mean != best]
+    # Nearer than this rounding is most of a divergence, and 10^12 samples would not do.
+    if len(others) < len(means) - 1 or best - max(others) < _NEAREST * max(1.0, abs(best)):
+        return NotEstimable(method, "the best mean is tied, or nearly: no number of samples names it")
     ceiling = min(divergence(best, mean) for mean in others)
 
     def balance(y: float) -> float:
