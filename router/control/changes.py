@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ import msgspec
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
+from policies.plan import Plan
 from router.control.difference import difference, document
 from router.control.events import event
 from router.epochs import advance, standing
 from router.errors import ConfigurationError, TurnoutError
+from router.experiment_policy import policy_of
 from router.settings import Experiment, Settings
 from router.state import Ending, State, encode_state
 from router.store import states
@@ -42,7 +45,7 @@ class StateLost(TurnoutError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
-    """Who makes a change, by which call and from where, and why."""
+    """Who makes a change, by which call and from where, and why; ``status`` is answered when it is made."""
 
     who: str
     role: str
@@ -51,6 +54,7 @@ class Author:
     target: str
     why: str = ""
     automatic: bool = False
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,14 @@ class AppliedFile:
 class Edit:
     """What an operator's change decides; the rest of the state follows from it.
 
-    ``file`` is the configuration file that says so, if one does.
+    ``file`` is the configuration file that says so, if one does; ``created`` whether there is a thing of a
+    name that there was none of.
     """
 
     settings: Settings
     endings: Mapping[str, Ending]
     file: AppliedFile | None = None
+    created: bool = False
 
 
 Editor = Callable[[State], Edit]
@@ -96,7 +102,8 @@ async def change(redis: Redis, editor: Editor, author: Author, clock: Callable[[
         if following is previous:
             return previous
 
-        if await commit(redis, previous, following, author, now):
+        made_by = dataclasses.replace(author, status=201) if edit.created else author
+        if await commit(redis, previous, following, made_by, now):
             return following
 
 
@@ -110,7 +117,7 @@ def follow(previous: State, edit: Edit, now: float, *, key: bytes | None = None)
         name: standing(previous, name)
         for name, experiment in edit.settings.experiments.items()
         if previous.assigns(name) and experiment.running
-        if _planned_by(previous.settings.experiments[name]) == _planned_by(experiment)
+        if _plans_alike(name, previous.settings.experiments[name], experiment)
     }
     following = advance(previous, edit.settings, now, key=key, planned=planned)
     endings = {name: ending for name, ending in edit.endings.items() if name in edit.settings.experiments}
@@ -135,11 +142,23 @@ def files_after(files: Mapping[str, str], applied: AppliedFile | None) -> dict[s
     return {**dict(kept), applied.name: applied.digest}
 
 
+def _plans_alike(name: str, before: Experiment, after: Experiment) -> bool:
+    """Whether the policy plans by the same, so that it may go on from where it is."""
+    if _planned_by(before) != _planned_by(after):
+        return False
+    # A canary does not read the weights: others must not take the traffic from one that has succeeded.
+    return before.variants == after.variants or _first_plan(name, before) == _first_plan(name, after)
+
+
 def _planned_by(experiment: Experiment) -> tuple[object, ...]:
-    """What of an experiment its policy plans by."""
+    """What of an experiment its policy plans by, beside the weights."""
     # With the backends: what was found of the model behind a name says nothing of another one.
-    variants = {name: (variant.weight, variant.backend) for name, variant in experiment.variants.items()}
+    variants = {name: variant.backend for name, variant in experiment.variants.items()}
     return experiment.policy, variants, experiment.control, experiment.salt, experiment.metrics
+
+
+def _first_plan(name: str, experiment: Experiment) -> Plan:
+    return policy_of(name, experiment).plan(None, 0.0, None, {})
 
 
 async def commit(
@@ -155,7 +174,7 @@ async def commit(
 
     `router.store.lease.LeaseLost` where the lease is not held under ``fence``, if one is given.
     """
-    entry = entry_of(author, now, status=200, version=following.version)
+    entry = entry_of(author, now, status=author.status, version=following.version)
     expected = 0 if previous is None else previous.version
     record = record_of(previous, following, author, now)
     committed = await states.commit(redis, following, expected, record, entry, fence=fence)

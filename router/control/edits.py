@@ -64,11 +64,12 @@ def experiment_of(state: State, name: str) -> Experiment:
 def set_part(state: State, collection: str, name: str, value: object) -> Edit:
     """A backend or an experiment as this plain data says; what was ended before is so no more."""
     whole = plain(state.settings)
+    created = name not in whole[collection]
     whole[collection][name] = value
     endings = state.endings
     if collection == "experiments":
         endings = {each: ending for each, ending in endings.items() if each != name}
-    return Edit(_read(whole, (collection, name)), endings)
+    return Edit(_read(whole, (collection, name)), endings, created=created)
 
 
 def remove_backend(state: State, name: str) -> Edit:

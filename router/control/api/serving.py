@@ -79,6 +79,7 @@ def _author(endpoint: Endpoint, request: Request, caller: Caller | None, why: st
         action=endpoint.name,
         target=f"{request.method} {request.url.path}",
         why=why,
+        status=min(endpoint.answers),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 
@@ -119,3 +120,20 @@ async def test_a_dry_run_says_why(stage: Stage) -> None:
     ranker["control"] = "nobody"
     wrong = await stage.call("POST", "/validate", wanted)
     assert [each["pointer"] for each in wrong.json()["errors"]] == ["/experiments/ranker/control"]
+
+
+async def test_the_audit_log_has_the_status_that_was_answered(stage: Stage) -> None:
+    experiment = CONFIGURATION["experiments"]["ranker"]
+    backend = {"url": "http://127.0.0.1:9004"}
+    calls: list[tuple[str, str, Any, dict[str, str]]] = [
+        ("PUT", "/backends/fourth", backend, {}),
+        ("PUT", "/backends/fourth", backend | {"max_waiting": 7}, {"if_match": "*"}),
+        ("PUT", "/backends/fourth", backend, {}),
+        ("DELETE", "/backends/fourth", None, {"if_match": "*"}),
+        ("PUT", "/experiments/second", experiment, {}),
+        ("POST", "/experiments/second/pause", None, {"if_match": "*"}),
+    ]
+    answered = [(await stage.call(*call, **headers)).status_code for *call, headers in calls]
+    assert answered == [201, 200, 428, 204, 201, 200]
+    entries = (await stage.call("GET", "/audit")).json()["entries"]
+    assert [each["entry"]["status"] for each in reversed(entries)][-len(calls) :] == answered
