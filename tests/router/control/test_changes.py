@@ -61,3 +61,10 @@ def test_another_model_under_the_same_name_begins_at_the_first_step_again(
     state = after(lambda wanted: edit(wanted["experiments"]["ranker"]))
     assert state.progress["ranker"].notes["phase"] == "Initializing"
     assert state.epochs["ranker"].weights["challenger"] == 0.0
+
+
+def test_weights_that_a_canary_does_not_read_take_nothing_from_it() -> None:
+    state = after(lambda wanted: wanted["experiments"]["ranker"]["variants"]["champion"].update(weight=7))
+    assert state.settings.experiments["ranker"].variants["champion"].weight == 7
+    assert state.progress["ranker"].notes["phase"] == "Succeeded"
+    assert state.epochs["ranker"] == promoted().epochs["ranker"]
