@@ -26,7 +26,7 @@ experiments:
       fair:     {{backend: digits-v3, weight: 1}}
       strong:   {{backend: digits-v2, weight: 1}}
     control: champion
-    policy: {{kind: thompson, metric: correct, every: 2s, min_units: 150, floor: 0.15}}
+    policy: {{kind: thompson, metric: correct, every: 2s, min_units: 80, floor: 0.15}}
     metrics:
       - {{name: correct, kind: binary, goal: increase}}
     analysis: {{max_immature_share: 1}}
