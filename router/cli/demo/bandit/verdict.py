@@ -58,7 +58,6 @@ def _interval(reading: Reading) -> Check:
         return Check(promise, False, reading.policy.why if found is None else found["reason"])
     figures = (
         f"{found['estimate']:+.4f} right answers per question, {found['level']:.0%} interval "
-        f"{found['low']:+.4f} to {found['high']:+.4f} by batched OLS over {found['epochs']} epochs, "
-        "which holds although the weights followed the evidence"
+        f"{found['low']:+.4f} to {found['high']:+.4f} by batched OLS over {found['epochs']} epochs"
     )
     return Check(promise, found["low"] > 0, figures)
