@@ -12,6 +12,11 @@ from router.cli.options import Config, LogForm
 app = typer.Typer()
 
 _PANEL = "Run the router"
+# Short, since help cuts what does not fit into its narrowest column.
+_REDIS_FORMS = (
+    "redis://H/0; rediss:// over TLS; unix:///PATH by a socket; redis+sentinel://H/N by Sentinels, N their "
+    "service; redis+cluster://H of a Cluster. H is HOST or HOST:PORT; for those two also several, by commas"
+)
 
 Host = Annotated[str, typer.Option(envvar="TURNOUT_HOST", help="Address of the data port, for clients.")]
 Port = Annotated[
@@ -99,7 +104,7 @@ OptionalRedis = Annotated[
         "--redis",
         envvar="TURNOUT_REDIS",
         metavar="URL",
-        help="A Redis or Valkey, 6.2 or newer, such as redis://HOST:6379/0.",
+        help=f"A Redis or Valkey, 6.2 or newer: {_REDIS_FORMS}.",
         show_default="an embedded one, in the data directory",
     ),
 ]
@@ -110,7 +115,7 @@ Redis = Annotated[
         "--redis",
         envvar="TURNOUT_REDIS",
         metavar="URL",
-        help="The Redis or Valkey, 6.2 or newer, that all nodes share, such as redis://HOST:6379/0.",
+        help=f"The Redis or Valkey, 6.2 or newer, that all nodes share: {_REDIS_FORMS}.",
     ),
 ]
 DataDir = Annotated[

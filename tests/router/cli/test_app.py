@@ -15,6 +15,7 @@ import pytest
 from router.cli import app as commands
 from router.cli import operator_commands, reading_commands, service_commands, token_commands
 from router.options import ControlOptions, NodeOptions, ProxyOptions
+from router.store.address import FORMS
 
 from .conftest import Turnout
 
@@ -33,6 +34,13 @@ def test_help_names_every_command(turnout: Turnout) -> None:
     assert ran.status == 0
     assert all(f" {command} " in ran.out for command in [*COMMANDS, *GROUPS])
     assert "--install-completion" in ran.out
+
+
+@pytest.mark.parametrize("command", RUNNING)
+def test_help_names_every_form_of_redis_url(turnout: Turnout, command: str) -> None:
+    said = turnout(command, "--help", environment={"COLUMNS": "80"}).out
+    for scheme in FORMS:
+        assert re.search(rf"{re.escape(scheme.replace('rediss+', 'redis+'))}:///?[^ …]* ", said), scheme
 
 
 def test_no_argument_at_all_is_helped(turnout: Turnout) -> None:

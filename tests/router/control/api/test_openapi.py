@@ -28,7 +28,7 @@ from router.control.api.openapi import openapi
 from router.control.app import ENDPOINTS
 from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
-from tests.router.control.stage import Stage, controlling
+from tests.router.control.stage import CONFIGURATION, Stage, controlling
 
 CHECKS = [
     not_a_server_error,
@@ -37,6 +37,34 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+
+
+# Beside the split experiment: what each kind of thing that has a path of its own is.
+_RANKER = CONFIGURATION["experiments"]["ranker"]
+_FEATURES = [{"name": "plan", "header": "x-plan", "values": ["free", "paid"]}]
+MORE: dict[str, Any] = CONFIGURATION | {
+    "experiments": {
+        "ranker": _RANKER,
+        "gradual": _RANKER | {"policy": {"kind": "canary", "steps": [{"weight": 10}]}},
+        "learner": _RANKER | {"policy": {"kind": "thompson", "metric": "correct"}},
+        "contextual": _RANKER
+        | {
+            "metrics": [{"name": "correct", "kind": "binary", "per": "request"}],
+            "policy": {"kind": "linear-thompson", "features": _FEATURES},
+        },
+    },
+    "shadows": {"next": {"backend": "spare"}},
+    "routes": [
+        {
+            "path": "/v1/ranker",
+            "backend": "one",
+            "experiment": "ranker",
+            "repeatable": True,
+            "shadows": ["next"],
+        },
+        {"path": "/v1/gradual", "backend": "one", "experiment": "gradual"},
+    ],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +105,10 @@ def beside(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     with beside(tmp_path_factory.mktemp("control")) as url:
-        made = httpx.post(f"{url}/api/v1/tokens", json={"name": "root", "role": "admin"}, trust_env=False)
+        api = f"{url}/api/v1"
+        present = httpx.put(f"{api}/configuration", json=MORE, headers={"if-match": "*"}, trust_env=False)
+        assert present.status_code == 200, present.text
+        made = httpx.post(f"{api}/tokens", json={"name": "root", "role": "admin"}, trust_env=False)
         yield Address(url, made.json()["token"])
 
 
@@ -89,8 +120,11 @@ def map_path_parameters(
     context: HookContext, path_parameters: dict[str, Any] | None
 ) -> dict[str, Any] | None:
     """Half of the names are those of things that are there."""
-    if path_parameters and len(str(path_parameters.get("name", ""))) % 2:
-        path_parameters["name"] = "ranker" if "experiments" in context.operation.path else "spare"
+    name = "" if path_parameters is None else str(path_parameters.get("name", ""))
+    if path_parameters and len(name) % 2:
+        collection = context.operation.path.split("/")[3]
+        known = list(MORE[collection]) if collection in MORE else ["spare"]
+        path_parameters["name"] = known[ord(name[0]) % len(known)]
     if path_parameters and isinstance(path_parameters.get("number"), int):
         path_parameters["number"] %= 7
     return path_parameters
