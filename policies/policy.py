@@ -50,7 +50,8 @@ class Policy(Protocol):
 
     ``kind`` is the policy's name in the configuration. ``Parameters`` is a frozen dataclass: the fields that
     may stand beside ``kind`` there, with their defaults; a ``timedelta`` is written as ``250ms`` or ``7d``.
-    Both it and the policy raise `ValueError` for values that are out of range or do not go together.
+    Both it and the policy raise `ValueError` for values out of range or that do not go together. One whose
+    class says ``resumes = True`` goes on with its progress after a pause; others start anew.
     """
 
     kind: ClassVar[str]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from policies.bandit.memory import Memory
 from policies.bandit.parameters import ERRORS, BanditParameters, Guardrail, Stop
@@ -31,6 +31,9 @@ class Bandit:
     Starts at the configured weights. A variant of weight 0 is paused and stays so. Raises `ValueError` for a
     metric or guardrail that the experiment does not have.
     """
+
+    # After a pause it goes on with what it found: an arm that was taken out stays out.
+    resumes: ClassVar[bool] = True
 
     allocation: Allocation
     parameters: BanditParameters

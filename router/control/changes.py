@@ -107,19 +107,35 @@ async def change(redis: Redis, editor: Editor, author: Author, clock: Callable[[
             return following
 
 
-def follow(previous: State, edit: Edit, now: float, *, key: bytes | None = None) -> State:
+def follow(
+    previous: State,
+    edit: Edit,
+    now: float,
+    *,
+    key: bytes | None = None,
+    plans: Mapping[str, Plan] | None = None,
+) -> State:
     """The state after an edit at ``now``, with the version after; ``previous`` itself where nothing changed.
 
     What a policy planned for an experiment stays until it plans again, unless the edit changes what it plans
-    by: then it starts anew. `ConfigurationError` where the state cannot be written.
+    by: then it starts anew. So it does after a pause, unless the policy ``resumes``. ``plans`` are what
+    policies planned now. `ConfigurationError` where the state cannot be written.
     """
+    before = previous.settings.experiments
+    alike = {
+        name: experiment
+        for name, experiment in edit.settings.experiments.items()
+        if name in before and _plans_alike(name, before[name], experiment)
+    }
     planned = {
         name: standing(previous, name)
-        for name, experiment in edit.settings.experiments.items()
-        if previous.assigns(name) and experiment.running
-        if _plans_alike(name, previous.settings.experiments[name], experiment)
+        for name, experiment in alike.items()
+        if experiment.running and (previous.assigns(name) or _resumes(previous, name, experiment))
     }
-    following = advance(previous, edit.settings, now, key=key, planned=planned)
+    following = advance(previous, edit.settings, now, key=key, planned={**planned, **(plans or {})})
+    if stale := [name for name in following.progress if name not in alike and not following.assigns(name)]:
+        kept = {name: each for name, each in following.progress.items() if name not in stale}
+        following = replace(following, progress=kept)
     endings = {name: ending for name, ending in edit.endings.items() if name in edit.settings.experiments}
     files = files_after(previous.files, edit.file)
     if (endings, files) != (following.endings, following.files):
@@ -155,6 +171,12 @@ def _planned_by(experiment: Experiment) -> tuple[object, ...]:
     # With the backends: what was found of the model behind a name says nothing of another one.
     variants = {name: variant.backend for name, variant in experiment.variants.items()}
     return experiment.policy, variants, experiment.control, experiment.salt, experiment.metrics
+
+
+def _resumes(state: State, name: str, experiment: Experiment) -> bool:
+    """Whether a policy goes on after a pause: a bandit must not give a harmful arm its traffic back."""
+    policy = policy_of(name, experiment) if name in state.progress and name in state.epochs else None
+    return bool(getattr(policy, "resumes", False))
 
 
 def _first_plan(name: str, experiment: Experiment) -> Plan:

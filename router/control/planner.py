@@ -25,7 +25,7 @@ from router.control.leadership import Leadership
 from router.control.planning_book import PlanningBook, Said
 from router.control.planning_task import Result, Task, make_task, notes_of
 from router.control.webhooks import Hooks
-from router.epochs import advance, next_due, standing
+from router.epochs import next_due
 from router.errors import StoreUnavailable, TurnoutError
 from router.state import State
 from router.store import states
@@ -208,10 +208,7 @@ class Planner:
         self._schedule_due = next_due(state, now)
         if not plans and not scheduled:
             return state
-        if not plans:
-            return follow(state, Edit(state.settings, state.endings), now)
-        others = {name: standing(state, name) for name in state.settings.experiments if state.assigns(name)}
-        return advance(state, state.settings, now, planned={**others, **plans})
+        return follow(state, Edit(state.settings, state.endings), now, plans=plans)
 
     async def _tell(self, before: State, after: State, results: Mapping[str, Result], now: float) -> None:
         """What the policies said, to whoever looks and to the webhooks."""
