@@ -91,6 +91,23 @@ def test_what_was_changed_after_a_file_was_applied_survives_a_restart_with_it(
         assert in_force(served) == [7, 3, 0]
 
 
+def test_a_file_that_caught_up_with_what_is_in_force_has_nothing_to_change(
+    operated: Turnout, config: Path
+) -> None:
+    assert operated("weights", "ranker", "champion=60", "challenger=20", "paused=0").status == 0
+    config.write_text(CONFIGURATION.replace("weight: 80", "weight: 60"))
+    before = version(operated)
+    assert "nothing to change" in operated("apply", str(config), "--dry-run").out
+    assert version(operated) == before
+    # Nobody is asked; that the file says so is put on record, once.
+    for _ in range(2):
+        ran = operated("apply", str(config))
+        assert (ran.status, ran.error) == (0, "")
+        assert "nothing to change" in ran.out
+        assert version(operated) == before + 1
+    assert "turnout.yaml was applied" in operated("history", "--limit", "1").out
+
+
 def test_nobody_answers(operated: Turnout, config: Path) -> None:
     config.write_text(THREE)
     ran = operated("apply", str(config))
