@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from policies.statistics.observed import Observed
 
 
+# In bytes of JSON. Every worker reads the rule, and with it what the state keeps of all plans.
+_LARGEST: Final = {"progress": 64 * 1024, "findings": 64 * 1024, "rule": 4 * 1024 * 1024}
+
+
 class UnusablePlan(ValueError):
     """A policy gave something that is no plan, or that cannot be kept."""
 
@@ -32,7 +36,7 @@ def seed_of(experiment: str, epoch: int, now: float) -> int:
 def compute(
     policy: Policy, observed: Observed | None, now: float, seed: int | None, given: Mapping[str, Any]
 ) -> Plan:
-    """The plan of a policy; `UnusablePlan` where what it says is not of JSON's types."""
+    """The plan of a policy; `UnusablePlan` where what it says is not of JSON's types, or too large."""
     rng = None
     if seed is not None:
         from numpy.random import default_rng  # in the planner's thread, never on the loop
@@ -124,7 +128,12 @@ def _prior(data: Mapping[str, float] | None) -> BetaPrior | NormalPrior | None:
 
 def _again(name: str, value: Any) -> Any:
     try:
-        return _plain(value)
+        document = msgspec.json.encode(value)
+        if len(document) > _LARGEST[name]:
+            raise UnusablePlan(f"the plan's {name} has {len(document)} bytes; allowed: {_LARGEST[name]}")
+        return msgspec.json.decode(document)
+    except UnusablePlan:
+        raise
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError, OverflowError) as error:
         raise UnusablePlan(f"the plan's {name} cannot be kept: {error}") from error
 

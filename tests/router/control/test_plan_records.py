@@ -1,0 +1,49 @@
+"""Is what a policy says refused where it cannot be kept, or is more than the service should carry?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+
+from policies.plan import Plan
+from policies.policy import Policy
+from router.control.plan_records import UnusablePlan, compute
+
+
+@dataclass(frozen=True)
+class Saying:
+    """Plans nothing, and says what it is told to."""
+
+    said: Mapping[str, Any]
+
+    def plan(self, *_: object) -> Plan:
+        """Half and half."""
+        return Plan("salt", {"a": 0.5, "b": 0.5}, **self.said)
+
+
+def computed(**said: Any) -> Plan:
+    return compute(cast(Policy, Saying(said)), None, 0.0, None, {})
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"findings": {"all": "x" * 70_000}}, "findings has 70010 bytes; allowed: 65536"),
+        ({"progress": {"all": list(range(20_000))}}, "progress has .* bytes; allowed: 65536"),
+        ({"rule": {"all": "x" * (4 << 20)}}, "rule has .* bytes; allowed: 4194304"),
+        ({"findings": {"p": float("nan")}}, "findings is not of JSON's types"),
+        ({"progress": {"seen": (1, 2)}}, "progress is not of JSON's types"),
+        ({"findings": {"policy": object()}}, "findings cannot be kept"),
+    ],
+)
+def test_what_cannot_be_kept_is_no_plan(said: dict[str, Any], problem: str) -> None:
+    with pytest.raises(UnusablePlan, match=problem):
+        computed(**said)
+
+
+def test_what_fits_is_said_as_it_is() -> None:
+    findings = {"all": "x" * 60_000}
+    assert computed(findings=findings).findings == findings
