@@ -62,9 +62,9 @@ def expected_regret(found: Beliefs, counted: Floats) -> dict[str, float]:
 def against_control(cells: Cells, arms: Sequence[str], control: str, binary: bool) -> dict[str, Any]:
     """Each arm's difference to the control, in the metric's own unit, by batched OLS over the epochs.
 
-    At one look over all epochs, and in ``sequential`` for a look after every closed epoch. The same numbers
-    as ``batched_ols`` and ``sequential_batched_ols`` give, for all epochs of all arms at once, with variances
-    between units: their requests need not be independent. Source: Zhang, Janson & Murphy (2020).
+    At one look over all epochs, and in ``sequential`` for a look after every closed epoch, as
+    ``batched_ols`` and ``sequential_batched_ols`` do it, but with a variance for each arm (theirs is one for
+    both) and between units: requests of one need not be independent. Source: Zhang, Janson & Murphy (2020).
     """
     if control not in arms:
         return {}
@@ -75,7 +75,9 @@ def against_control(cells: Cells, arms: Sequence[str], control: str, binary: boo
         if k == reference:
             continue
         two = [reference, k]
-        weight, difference = _scores(cells.count[:, two], cells.mean[:, two], squares[:, two])
+        count = cells.count[:, two]
+        variance = _variances(count, squares[:, two])
+        weight, difference = _scores(count, cells.mean[:, two], variance)
         closed = weight * cells.closed
         epochs = max(int(np.count_nonzero(closed)), 1)
         found[arm] = {
@@ -98,13 +100,21 @@ def _squares(cells: Cells, binary: bool) -> Floats:
     return np.asarray(np.nan_to_num(cells.spread) * np.maximum(cells.count - 1.0, 0.0))
 
 
-def _scores(count: Floats, mean: Floats, squares: Floats) -> tuple[Floats, Floats]:
-    """By epoch (E,): w_t = sqrt(n_a n_b / (n s2)), 0 for one that says nothing, and d_t, the difference."""
-    total = count.sum(axis=1)
-    pooled = squares.sum(axis=1) / np.maximum(total - 2.0, 1.0)
-    usable = (count > 0.0).all(axis=1) & (total >= 3.0) & (pooled > 0.0)
-    weight = np.sqrt(count.prod(axis=1) / np.where(usable, total * pooled, 1.0))
-    return np.where(usable, weight, 0.0), mean[:, 1] - mean[:, 0]
+def _variances(count: Floats, squares: Floats) -> Floats:
+    """Each arm's variance (2,), within epochs, over all of them, from the squares about the epochs' means.
+
+    An arm's own, because the arm that varies more is often the one with less traffic, and one variance for
+    both would make the intervals too narrow then; over all epochs, because one epoch's few outcomes of an
+    arm may well be all alike.
+    """
+    return np.asarray(squares.sum(axis=0) / np.maximum(np.maximum(count - 1.0, 0.0).sum(axis=0), 1.0))
+
+
+def _scores(count: Floats, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """By epoch (E,): w_t = 1 / sqrt(s2_a / n_a + s2_b / n_b), 0 for one that says nothing, and d_t."""
+    square = (variance / np.maximum(count, 1.0)).sum(axis=1)
+    usable = (count > 0.0).all(axis=1) & (count.sum(axis=1) >= 3.0) & (square > 0.0)
+    return np.where(usable, 1.0 / np.sqrt(np.where(usable, square, 1.0)), 0.0), mean[:, 1] - mean[:, 0]
 
 
 def _combined(

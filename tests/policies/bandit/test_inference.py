@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,9 +9,11 @@ from hypothesis import strategies as st
 
 from bench.simulations.bandit_intervals import held, right_arm
 from bench.simulations.bandit_runs import per_request, run, steady
-from policies.bandit.inference import PLANNED_EPOCHS
-from policies.statistics.adaptive.batched_ols import batched_ols, sequential_batched_ols
+from policies.bandit.cells import Cells
+from policies.bandit.inference import against_control
 from policies.statistics.evidence import Moments
+from policies.statistics.kernel import wald
+from policies.statistics.means import Mean
 from policies.statistics.result import Estimate
 from tests.policies.bandit.worlds import bandit, planned, rates
 
@@ -21,19 +21,30 @@ cell = st.tuples(st.integers(0, 60), st.floats(0, 1)).map(lambda pair: (int(pair
 
 
 @settings(max_examples=50)
-@given(st.lists(st.tuples(cell, cell), min_size=1, max_size=6))
-def test_they_are_the_batched_ols_of_the_statistics(seen: Sequence[Sequence[tuple[int, int]]]) -> None:
-    found = planned(bandit(guardrails=()), rates(*seen)).findings["batched_ols"]["b"]
-    pairs = [tuple(Moments.from_successes(*pair) for pair in epoch) for epoch in seen]
-    for shown, expected in (
-        (found, batched_ols(pairs)),
-        (found["sequential"], sequential_batched_ols(pairs[:-1], planned_batches=PLANNED_EPOCHS)),
-    ):
-        if not isinstance(expected, Estimate):
-            assert shown["estimate"] is None
-            continue
-        for name in ("estimate", "low", "high", "p_value"):
-            assert shown[name] == pytest.approx(getattr(expected, name), rel=1e-6, abs=1e-9)
+@given(cell, cell)
+def test_of_one_epoch_they_are_those_of_two_means(one: tuple[int, int], other: tuple[int, int]) -> None:
+    shown = planned(bandit(guardrails=()), rates([one, other])).findings["batched_ols"]["b"]
+    a, b = (Mean.of(Moments.from_successes(*pair)) for pair in (one, other))
+    expected = wald("two means", b.value - a.value, a.variance + b.variance, 0.05)
+    if not isinstance(expected, Estimate):
+        assert shown["estimate"] is None or min(one[1], other[1]) < 2
+        return
+    for name in ("estimate", "low", "high", "p_value"):
+        assert shown[name] == pytest.approx(getattr(expected, name), rel=1e-6, abs=1e-9)
+
+
+def test_they_cover_where_the_arm_with_less_traffic_varies_more() -> None:
+    rng = np.random.default_rng(1)
+    rate, runs = np.array([0.8966, 0.9867]), 600
+    count = np.array([[160, 160]] + [[20, 380]] * 7)
+    covered = 0
+    for _ in range(runs):
+        mean = rng.binomial(count, rate) / count
+        spread, closed = mean * (1.0 - mean), np.ones(len(count), bool)
+        cells = Cells(count.astype(float), mean, spread, count.astype(float), closed)
+        found = against_control(cells, ["champion", "strong"], "champion", binary=True)["strong"]
+        covered += found["low"] <= rate[1] - rate[0] <= found["high"]
+    assert 0.92 <= covered / runs <= 0.98
 
 
 def test_under_drift_they_cover_and_a_look_after_every_epoch_does_not_err() -> None:
