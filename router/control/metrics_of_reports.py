@@ -102,7 +102,6 @@ _EFFECTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "effect_p_value": ("Always-valid p-value against no difference.", ("always_valid", "p_value")),
     "effect_lift_ratio": ("Relative difference to the control.", ("lift", "estimate")),
     "effect_units_needed": ("Further units until a decision, should the effect stay.", ("units_needed",)),
-    "effect_better_ratio": ("Probability that the variant is better.", ("probability_better",)),
     "effect_best_ratio": ("Probability that the variant is the best.", ("probability_best",)),
 }
 _DAY = 86_400.0
