@@ -134,7 +134,7 @@ async def _commit_over(
     same = record is not None and not record.difference and state.version == expected_version + 1
     arguments.append(b"" if same and expected_version else configured)
     for epoch in state.epochs.values():
-        arguments += [epoch.number, _encode_epoch(epoch)]
+        arguments += [epoch.number, _written(epoch)]
     with seam():
         result = int(await _commit.run(redis, names, arguments))
     if result < 0:
@@ -153,6 +153,14 @@ async def _commit_over(
     return result == 1
 
 
+def _written(epoch: Epoch) -> bytes:
+    """An epoch as its record has it: the same before and after it was written and read.
+
+    A default is left out when it is the very object, and an equal text that was read from a file is not.
+    """
+    return _encode_epoch(_decode_epoch(_encode_epoch(epoch)))
+
+
 async def signing_key(redis: Redis, given: bytes | None = None) -> bytes:
     """The key that tokens are signed with: the given one, else one made once and kept in Redis."""
     if given is not None:
@@ -167,7 +175,7 @@ async def signing_key(redis: Redis, given: bytes | None = None) -> bytes:
 
 async def record_epoch(redis: Redis, experiment: str, epoch: Epoch) -> None:
     """Keep an epoch; `commit` does it for those in force. Recording the same again changes nothing."""
-    written = _encode_epoch(epoch)
+    written = _written(epoch)
     with seam():
         new: Any = await redis.hsetnx(keys.epochs(experiment), str(epoch.number), written)
         kept: Any = written if new else await redis.hget(keys.epochs(experiment), str(epoch.number))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import yaml
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from router.errors import ConfigurationError, TurnoutError
@@ -113,6 +115,17 @@ async def test_recording_an_epoch_again_changes_nothing(redis: Redis) -> None:
     with pytest.raises(states.EpochConflict):
         await states.record_epoch(redis, "ranker", epoch(1, 50))
     assert await states.read_epochs(redis, "ranker") == [epoch(1)]
+
+
+async def test_an_epoch_is_the_same_one_after_it_was_read(redis: Redis) -> None:
+    """Also with a default that somebody wrote down: it is read as an equal text, and not the same object."""
+    draw = yaml.safe_load("draw: unit")["draw"]
+    first = state(1, ranker=replace(epoch(1), draw=draw))
+    assert await states.commit(redis, first, 0)
+    found = await states.read(redis)
+    assert found is not None
+    assert await states.commit(redis, replace(found, version=2), 1)
+    assert await states.commit(redis, replace(first, version=3), 2)
 
 
 async def test_a_key_is_made_once(redis: Redis) -> None:
