@@ -7,6 +7,9 @@ is counted, and no latency. So an outcome "per request" has only routed requests
 Who takes part is asked as for a request, but that there is none: a condition finds what the client says of
 the unit in ``context``, and everything of ``request`` empty. So is it for an experiment that decides by
 features: those are the context's attributes of the same names.
+
+These are the two paths of the protocol's version 0.3.0. ``GET /ofrep/v1/configuration`` was taken out of the
+protocol in 2025: what a client caches and how often it asks is its own to set.
 """
 
 from __future__ import annotations
