@@ -101,3 +101,22 @@ def _tell(
     from router.cli.contexts import target_of
 
     command.tell(target_of(url, context), experiment, action, why=why, output=output)
+
+
+@app.command(
+    rich_help_panel=_PANEL,
+    epilog='Example: curl -H "$(turnout force ranker challenger | head -1)" http://127.0.0.1:8080/v1/ranker',
+)
+def force(
+    experiment: ExperimentName,
+    variant: Annotated[str, typer.Argument(help="One of its variants.", show_default=False)],
+    seconds: Annotated[int, typer.Option(min=1, max=7 * 86400, help="For how many seconds.")] = 3600,
+    url: Url = None,
+    context: ContextName = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Print the signed header by which a test's requests get one variant, and are never counted."""
+    from router.cli import force as command
+    from router.cli.contexts import target_of
+
+    command.run(target_of(url, context), experiment, variant, seconds, output)

@@ -121,3 +121,14 @@ def test_an_unknown_experiment(operated: Turnout, command: list[str]) -> None:
     ran = operated(*command)
     assert (ran.status, ran.out) == (2, "")
     assert ran.error == "turnout: there is no experiment 'rankr'; there are: ranker\n"
+
+
+def test_a_variant_is_forced_for_a_test(operated: Turnout) -> None:
+    ran = operated("force", "ranker", "challenger", "--seconds", "60")
+    assert ran.status == 0
+    header, note = ran.out.splitlines()
+    assert header.startswith("x-turnout-force: ranker.challenger.")
+    assert "are not counted" in note
+    ran = operated("force", "ranker", "chalenger")
+    assert ran.status == 2
+    assert "challenger" in ran.error
