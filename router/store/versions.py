@@ -1,7 +1,7 @@
 """Which versions of the state were there: who made each, when, why, and what was different?
 
-The configuration is kept once for all the versions that have it: a planner makes many versions, and changes no
-setting.
+The configuration is kept once for all the versions that have it: a planner makes many versions, and changes
+no setting.
 """
 
 from __future__ import annotations
