@@ -89,7 +89,8 @@ def configuration(backends: Sequence[Backend]) -> dict[str, Any]:
     }
     steps = [{"weight": 20, "min_duration": "1h"}]
     canary = {"kind": "canary", "interval": "1s", "steps": steps}
-    bandit = {"kind": "thompson", "metric": "correct", "every": "1s"}
+    # With a floor, so that each variant comes to the units that an effect takes.
+    bandit = {"kind": "thompson", "metric": "correct", "every": "1s", "floor": 0.2}
     kinds = {"ranker": {"kind": "split"}, "gradual": canary, "learner": bandit}
     route = {"backend": "main", "repeatable": True}
     shadow = {"backend": "candidate", "noise": 1.0, "max_in_flight": 64}
@@ -109,7 +110,7 @@ def configuration(backends: Sequence[Backend]) -> dict[str, Any]:
 
 @contextmanager
 def users(service: Service) -> Iterator[None]:
-    """Users that ask and post outcomes, one after the other. Challengers do worse, but for the canary's."""
+    """Users that ask and post outcomes, one after the other. The ranker's challenger does worse."""
     end, failures = threading.Event(), list[BaseException]()
 
     def come() -> None:
@@ -126,12 +127,14 @@ def users(service: Service) -> Iterator[None]:
                         )
                         token = answer.head.value("x-turnout-token")
                         variant = answer.head.value("x-turnout-variant")
-                        worse = variant == "challenger" and name != "gradual"
+                        worse = variant == "challenger" and name == "ranker"
                         for metric, value in (
                             ("correct", user % 10 < (2 if worse else 8)),
                             ("spent", user % 7),
                         ):
                             outcomes.append({"token": token, "metric": metric, "value": float(value)})
+                    connection.request("GET", "/plain")
+                    connection.request("GET", "/plain")
                 outcomes.append({"token": "of nobody", "metric": "correct", "value": 1})
                 connection.request("POST", "/_turnout/outcomes", body=json.dumps(outcomes).encode())
                 connection.request("GET", "/plain?do=status&code=503")
