@@ -20,7 +20,7 @@ from router.store.cluster import ClusterRedis
 from router.store.confirmed import ConfirmedRedis
 from router.store.sentinel import primary_of
 
-CONNECT_TIMEOUT: Final = 1.0
+CONNECT_TIMEOUT: Final = 2.0
 SOCKET_TIMEOUT: Final = 2.0
 CONNECTIONS: Final = 16
 
