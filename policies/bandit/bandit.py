@@ -6,6 +6,7 @@ Stdlib only: kinds are imported when a configuration is read, by the data plane 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Bandit:
+class Bandit(ABC):
     """Moves the traffic to the arms with the better reward; a kind says by which shares.
 
     Starts at the configured weights. A variant of weight 0 is paused and stays so. Raises `ValueError` for a
@@ -84,9 +85,9 @@ class Bandit:
         """What follows when a winner is found; None for a kind that goes on."""
         return None
 
+    @abstractmethod
     def shares(self, found: Beliefs) -> Sequence[float]:
         """The share of each arm, before the floor; they sum to 1."""
-        raise NotImplementedError
 
     def plan(
         self, observed: Observed | None, now: float, rng: Generator | None, progress: Mapping[str, Any]

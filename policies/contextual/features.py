@@ -101,9 +101,11 @@ def _feature(data: dict[str, Any]) -> Feature:
 
 
 def _scaled(value: object, low: float, scale: float) -> float:
+    if not isinstance(value, str | int | float):
+        return 0.5
     try:
-        number = float(value)  # type: ignore[arg-type]  # whatever a body holds: what is no number is refused
-    except (TypeError, ValueError, OverflowError):
+        number = float(value)
+    except (ValueError, OverflowError):
         return 0.5
     if number != number:
         return 0.5

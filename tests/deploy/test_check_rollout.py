@@ -16,6 +16,7 @@ import pytest
 
 from deploy.check_rollout import Limits, Reading, judge, queries, watch
 from tests.deploy.files import run, script
+from tests.router.data.service import until
 
 GOOD = Reading(workers=2, versions_behind=0, requests=500, error_share=0.01, overhead=0.001, unsent=0)
 NOTHING = Reading(None, None, None, None, None, None)
@@ -159,16 +160,15 @@ def prometheus(folder: Path, text: str) -> Iterator[str]:
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
+    def ready() -> bool:
         assert process.poll() is None
         try:
             with urllib.request.urlopen(f"{url}/-/ready", timeout=2) as answer:
-                if answer.status == 200:
-                    return
+                return bool(answer.status == 200)
         except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+            return False
+
+    until(ready, "it is ready")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
@@ -71,7 +70,7 @@ def load(service: Service) -> Iterator[None]:
                 connection.getresponse().read()
             except (HTTPException, OSError):
                 connection.close()
-            time.sleep(0.002)
+            end.wait(0.002)
         connection.close()
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
