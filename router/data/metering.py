@@ -36,7 +36,7 @@ from router.worker_totals import (
 if TYPE_CHECKING:
     from router.data.plane import Plane
     from router.data.pool import Pool
-    from router.data.recorder import Entry
+    from router.data.tallies import Entry
 
 WRITE_SECONDS = 1.0
 

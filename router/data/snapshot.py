@@ -9,7 +9,8 @@ from operator import is_
 from router.data.admission import Admission
 from router.data.mirroring import Mirror
 from router.data.pool import Pool
-from router.data.recorder import Recorder, Tally
+from router.data.recorder import Recorder
+from router.data.tallies import Tally
 from router.data.trial import Trial, TrialBuilder, Trials, captured_headers
 from router.data.wire import REQUEST_KINDS
 from router.settings import Limits

@@ -17,7 +17,8 @@ from router.data.audience_rule import Rule
 from router.data.context import Context, read_headers, reads_body
 from router.data.decision_log import DecisionLog
 from router.data.pool import Pool
-from router.data.recorder import Accumulator, Recorder, Tally
+from router.data.recorder import Recorder
+from router.data.tallies import Accumulator, Tally
 from router.data.unit import Extractor, capture, captures, extractor, needs_body
 from router.data.wire import CAPTURE, REQUEST_KINDS
 from router.settings import Experiment

@@ -22,7 +22,8 @@ from redis.asyncio import Redis
 from policies.assignment import BUCKETS, POSITION_SHIFT
 from policies.latency_cells import cell
 from router.data.metering import Meter
-from router.data.recorder import Accumulator, Entry, Recorder, Seen, Tally
+from router.data.recorder import Recorder
+from router.data.tallies import Accumulator, Entry, Seen, Tally
 from router.errors import StoreUnavailable
 from router.store import keys, layout
 from router.store.client import connect
