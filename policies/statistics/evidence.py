@@ -9,7 +9,7 @@ integers. An epoch is a time of constant weights, and nothing here mixes two of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import sqrt
 from typing import Final, Literal
@@ -215,6 +215,8 @@ class VariantEvidence:
     Whang, Vander-Zanden & Taylor 1990); ``units_variance`` is that count's variance given the true one, 0
     when it is exact. Histograms are (G, K): G groups of buckets (bucket modulo G) by K latency cells.
     ``immature_requests`` are younger than the attribution window: their outcomes may still come.
+    ``fallback_requests`` were served by another variant's backend, and ``capped`` has by metric the outcomes
+    that counted as its cap: None, or no entry, where nobody counted them.
     """
 
     requests: NDArray[np.int64]
@@ -227,6 +229,8 @@ class VariantEvidence:
     last_byte_histogram: NDArray[np.int64]
     outcomes: Mapping[str, BucketSums]
     immature_requests: int
+    fallback_requests: int | None = None
+    capped: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         nonnegative("units", self.units)

@@ -64,6 +64,8 @@ def report(
                 requests=int(traffic.routed[:, v].sum()),
                 immature_share=traffic.immature_share(v),
                 metrics=analysis.means(v),
+                fallback_share=traffic.fallback_share(v),
+                capped=traffic.capped(v),
             )
             for v, name in enumerate(traffic.variants)
         ),

@@ -127,8 +127,20 @@ class MetricMean:
 
 
 @dataclass(frozen=True, slots=True)
+class Capped:
+    """How many of a variant's outcomes of one metric were above its cap, and counted as the cap."""
+
+    metric: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class VariantReport:
-    """One variant: its traffic over all epochs (a unit of two epochs counts twice) and its metrics."""
+    """One variant: its traffic over all epochs (a unit of two epochs counts twice) and its metrics.
+
+    ``fallback_share`` is of the requests that another variant's backend served, among those of the epochs in
+    which it was counted; None where it was in none. ``capped`` has the metrics with a cap.
+    """
 
     name: str
     control: bool
@@ -137,6 +149,8 @@ class VariantReport:
     requests: int
     immature_share: float
     metrics: tuple[MetricMean, ...]
+    fallback_share: float | None = None
+    capped: tuple[Capped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from policies.metric import MetricSpec
 from policies.statistics.evidence import BucketSums, ExperimentEvidence, VariantEvidence
+from policies.statistics.reporting.result import Capped
 from policies.statistics.result import NotEstimable
 from policies.statistics.strata.clustered import Counts, Panel
 
@@ -83,6 +84,25 @@ class Traffic:
         epochs = slice(None) if kept is None else kept
         total = float(self.routed[epochs, variant].sum())
         return float(self.immature[epochs, variant].sum()) / total if total else 0.0
+
+    def fallback_share(self, variant: int) -> float | None:
+        """The share of a variant's requests that another one's backend served, of those so counted."""
+        counted = [
+            (e, found.fallback_requests)
+            for e, v, found in self.found()
+            if v == variant and found.fallback_requests is not None
+        ]
+        requests = sum(float(self.routed[e, variant]) for e, _ in counted)
+        return sum(fallbacks for _, fallbacks in counted) / requests if requests else None
+
+    def capped(self, variant: int) -> tuple[Capped, ...]:
+        """A variant's outcomes that counted as their metric's cap, of the metrics where it was counted."""
+        counts: dict[str, int] = {}
+        for _, v, found in self.found():
+            if v == variant:
+                for metric, count in found.capped.items():
+                    counts[metric] = counts.get(metric, 0) + count
+        return tuple(Capped(metric, count) for metric, count in counts.items())
 
     def too_immature(self, variants: Iterable[int], kept: NDArray[np.bool_], most: float) -> str | None:
         """Why outcomes in the ``kept`` epochs say nothing yet: a variant above the share ``most``."""
