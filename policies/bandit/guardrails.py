@@ -51,6 +51,39 @@ def harmful(
     return out
 
 
+def unjudged(
+    epochs: Sequence[ObservedEpoch],
+    allocation: Allocation,
+    guardrails: Sequence[Guardrail],
+    arms: Sequence[str],
+) -> dict[str, tuple[float, str]]:
+    """What ``arms`` lack before each guardrail can judge: how many units, and in which metric.
+
+    Counted are units of epochs in which both the arm and the control had values of that metric. Empty where
+    the control is none of the arms, because then nothing can ever be judged.
+    """
+    control = allocation.control
+    others = [name for name in arms if name != control]
+    lacking: dict[str, tuple[float, str]] = {}
+    if control not in arms:
+        return lacking
+    for guardrail in guardrails:
+        cells = Cells.of(epochs, [control, *others], _reader(guardrail.metric))
+        for k, arm in enumerate(others, start=1):
+            for name, units in zip((control, arm), _units_of_both(cells.of_arms([0, k])), strict=True):
+                least = max((MINIMUM - units, guardrail.metric), lacking.get(name, (0.0, "")))
+                if least[0] > 0.0:
+                    lacking[name] = least
+    return lacking
+
+
+def _units_of_both(cells: Cells) -> tuple[float, float]:
+    """The units of control and arm, over the epochs in which both had some."""
+    both = (cells.count > 0.0).all(axis=1)
+    first, second = cells.units[both].sum(axis=0)
+    return float(first), float(second)
+
+
 def _direction(guardrail: Guardrail, allocation: Allocation) -> tuple[bool, int, float]:
     """Is it 0 or 1, which sign has the harm, and how much of it is allowed?"""
     if guardrail.metric == ERRORS:
@@ -74,7 +107,7 @@ def _least_harm(
     """
     both = (cells.count > 0.0).all(axis=1)
     count, mean, units = cells.count[both], cells.mean[both], cells.units[both]
-    if not both.any() or float(units.sum(axis=0).min()) < MINIMUM:
+    if min(_units_of_both(cells)) < MINIMUM:
         return None
     if binary:
         events = float((count * mean).sum())

@@ -12,7 +12,7 @@ import numpy as np
 from policies.bandit.bandit import Bandit
 from policies.bandit.beliefs import Beliefs, beliefs, discounts
 from policies.bandit.cells import Cells
-from policies.bandit.guardrails import harmful, still_out
+from policies.bandit.guardrails import harmful, still_out, unjudged
 from policies.bandit.inference import against_control, expected_regret, likelihood_ratio
 from policies.bandit.memory import Memory, moved_share, shares
 from policies.bandit.parameters import BanditParameters
@@ -49,7 +49,7 @@ def next_plan(bandit: Bandit, observed: Observed, now: float, progress: Mapping[
     cells = Cells.of(epochs, live, lambda variant: variant.metrics.get(name))
     staying = cells.of_arms([live.index(arm) for arm in arms])
     found = beliefs(staying, bandit.metric, bandit.parameters.baseline, _ages(bandit, epochs, now))
-    target = _target(bandit, memory, arms, staying, found)
+    target = _unwatched(bandit, epochs, arms) or _target(bandit, memory, arms, staying, found)
 
     memory = replace(memory, out=out, winner=target.winner)
     weights, kept = _weights_now(bandit, memory, target, epochs, now)
@@ -94,6 +94,23 @@ def _ages(bandit: Bandit, epochs: Sequence[ObservedEpoch], now: float) -> Any:
         return None
     ages = [0.0 if each.ended is None else max(now - each.ended, 0.0) for each in epochs]
     return discounts(ages, half_life.total_seconds())
+
+
+def _unwatched(bandit: Bandit, epochs: Sequence[ObservedEpoch], arms: Sequence[str]) -> _Target | None:
+    """Nothing to go by while a guardrail cannot judge yet: what moves before might never let it.
+
+    However few ``min_units`` are: an arm with a good reward and many errors takes the traffic of the control
+    that its errors would be compared with.
+    """
+    if len(arms) == 1:
+        return None
+    lacking = unjudged(epochs, bandit.allocation, bandit.guardrails, arms)
+    if not lacking:
+        return None
+    waiting = ", ".join(
+        f"{units:.0f} more of {arm} with {metric}" for arm, (units, metric) in lacking.items()
+    )
+    return _Target(None, f"waits until its guardrails can judge: {waiting}")
 
 
 def _target(

@@ -41,8 +41,9 @@ class BanditParameters:
     change of weights to the next; it grows with the bandit's age, to a two-hundredth of it, so that weeks
     make no more epochs than can be kept. ``step``: the least change of weights (total variation: the share of
     the traffic that moves) that opens an epoch. ``floor``: the share of the traffic that explores whatever is
-    known, *all arms together*. ``min_units``: units of each arm before the first move. ``draw``: whether a
-    unit keeps its arm as long as the weights allow, or every request draws anew.
+    known, *all arms together*. ``min_units``: units of each arm before the first move; while there are
+    guardrails, never before each of them can judge, which takes 50. ``draw``: whether a unit keeps
+    its arm as long as the weights allow, or every request draws anew.
 
     A large step lets an epoch end just when its evidence is extreme; then intervals cover less than they say
     (0.01 made 92 % of 95 %, see ``bench.bandits``).

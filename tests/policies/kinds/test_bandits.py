@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from policies.metric import MetricSpec
 from policies.plan import Plan
 from policies.policy import Allocation, find_policy
 from policies.statistics.means import Mean
+from policies.statistics.observed import ObservedMetric
 from router.experiment_policy import policy_with_parameters
 from tests.policies.bandit.worlds import (
     AMOUNT,
@@ -31,6 +33,7 @@ from tests.policies.bandit.worlds import (
 
 KINDS = ("thompson", "top-two", "track-and-stop", "epsilon-greedy")
 CLEAR = [(10, 1000), (300, 1000)]
+PAYING = {"a": 5, "b": 80, "c": 5}
 CLOSE = [(100, 1000), (110, 1000)]
 
 
@@ -79,6 +82,27 @@ class TestEveryKind:
         policy = bandit(kind, min_units=10**9)
         plan = planned(policy, rates([(10, 500), (10, 500)], errors=[[(0, 500), (200, 500)]]), hours=0.001)
         assert plan.weights == {"a": 1.0, "b": 0.0}
+
+    def test_nothing_moves_before_the_guardrails_can_judge(self, kind: str) -> None:
+        policy = bandit(kind, min_units=10)
+        early = rates([(2, 40), (36, 40)], errors=[[(0, 40), (39, 40)]])
+        waiting = planned(policy, early)
+        assert waiting.weights == {"a": 1.0, "b": 1.0}
+        assert "guardrails can judge: 10 more of a with errors, 10 more of b with errors" in waiting.why
+        judged = rates([(2, 50), (46, 50)], errors=[[(0, 50), (49, 50)]])
+        assert planned(policy, judged, 200.0, waiting.progress).weights == {"a": 1.0, "b": 0.0}
+        assert planned(bandit(kind, min_units=10, guardrails=()), early).weights["b"] > 1.0 / 2.0
+
+    def test_nothing_moves_before_a_guardrail_has_seen_anything(self, kind: str) -> None:
+        basket = MetricSpec("basket", "mean", margin=1.0, guardrail=True)
+        policy = bandit(kind, 3, metrics=(WON, basket))
+        unseen = {name: variant("won", Mean.of_rate(wins, 90), 90, wins) for name, wins in PAYING.items()}
+        waiting = planned(policy, observed([unseen]))
+        assert waiting.weights == {"a": 1.0, "b": 1.0, "c": 1.0}
+        assert "50 more of a with basket, 50 more of b" in waiting.why
+        spent = {"basket": ObservedMetric(Mean(10.0, 9.0 / 49, 49.0, 50), 50, 500.0)}
+        seen = {name: replace(each, metrics={**each.metrics, **spent}) for name, each in unseen.items()}
+        assert weights(planned(policy, observed([seen])))[1] > 0.4
 
     def test_the_control_is_never_taken_out(self, kind: str) -> None:
         plan = planned(bandit(kind), rates([(10, 500), (10, 500)], errors=[[(400, 500), (0, 500)]]))
