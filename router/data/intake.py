@@ -94,6 +94,7 @@ def judge(item: object, state: State, now: float) -> Outcome | LeftOut:
         )
     metric = _metric(fields["metric"], experiment.metrics)
     value = _value(fields["value"], metric)
+    cap = metric.cap
     given = fields.get("id")
     identity = _decision(token, metric.name) if given is None else _event(given, metric.name)
     if token.flags & FORCED:
@@ -109,10 +110,11 @@ def judge(item: object, state: State, now: float) -> Outcome | LeftOut:
         dedupe=identity,
         metric=metric.name,
         kind=metric.kind,
-        value=value,
+        value=value if cap is None else min(value, cap),
         ttl_seconds=ceil(experiment.attribution) + _MARGIN_SECONDS,
         decision=token.decision if reward else None,
         keep_rewards=rule["keep"] if reward and rule is not None else 1,
+        capped=None if cap is None else value > cap,
     )
 
 
@@ -181,7 +183,7 @@ def _metric(name: object, metrics: tuple[Metric, ...]) -> Metric:
 
 
 def _value(value: object, metric: Metric) -> float:
-    """The number to add for a metric; `Refused` where the value does not fit its kind or its bounds."""
+    """The value as a number; `Refused` where it does not fit its metric's kind or its bounds."""
     what = f"value {shown(value)} of metric {metric.name!r}"
     if metric.kind == "binary":
         if isinstance(value, int | float) and value in (0, 1):
@@ -197,7 +199,7 @@ def _value(value: object, metric: Metric) -> float:
             f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
         ]
         raise Refused(f"{what} is out of its bounds; allowed: {' and '.join(bounds)}")
-    return float(value) if metric.cap is None else min(float(value), metric.cap)
+    return float(value)
 
 
 def _decision(token: Token, metric: str) -> bytes:

@@ -97,6 +97,7 @@ class Accumulator(Tally):
             into.unidentified += unidentified
             self.series.unidentified += unidentified
             stood_in = sum(map(FALLBACK.__and__, flags)) // FALLBACK
+            into.fallbacks += stood_in
             self.series.fallbacks += stood_in
 
         buckets = [place % BUCKETS for place in places]

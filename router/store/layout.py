@@ -16,9 +16,11 @@ from policies.latency_cells import CELLS
 GROUPS: Final = 32
 
 # In the order in which the record script is given their keys. ``units`` is a bitmap of positions, ``periods``
-# a hash of requests by the unix second in which a period of theirs ends, ``unidentified`` a plain count.
+# a hash of requests by the unix second in which a period of theirs ends, ``unidentified`` and ``fallbacks``
+# plain counts. ``fallbacks`` is there as soon as anything is, 0 if need be: where it is not, it was recorded
+# by a service that did not count them.
 ARRAYS: Final = ("requests", "errors", "first_byte", "last_byte", "first_cells", "last_cells")
-OTHERS: Final = ("units", "periods", "unidentified")
+OTHERS: Final = ("units", "periods", "unidentified", "fallbacks")
 
 # Requests are counted by periods of at least this many seconds, and of one part in so many of the attribution
 # window: that is how exactly it is known which traffic is mature, in a few hundred numbers for any window.

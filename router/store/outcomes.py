@@ -22,6 +22,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     Two outcomes of one experiment with the same ``dedupe`` (16 bytes) are the same outcome: the first counts,
     and the others do not for ``ttl_seconds``. ``value`` is finite; 0 or 1 where ``kind`` is binary. One of a
     logged ``decision`` goes to the log of rewards as well, of which the newest ``keep_rewards`` are kept.
+    ``capped`` says whether the value was above the metric's cap, None where it has none.
     """
 
     experiment: str
@@ -35,6 +36,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     ttl_seconds: int
     decision: int | None = None
     keep_rewards: int = 1
+    capped: bool | None = None
 
 
 _script = Script("outcomes")
@@ -85,10 +87,11 @@ def _call(experiment: str, outcomes: Sequence[Outcome]) -> tuple[list[str | byte
         identity = (outcome.epoch, outcome.variant, outcome.metric, outcome.kind)
         index = series.setdefault(identity, len(series))
         line = "" if outcome.decision is None else reward_line(outcome.decision, outcome.value)
-        items.append((index, outcome.bucket, outcome.value, outcome.ttl_seconds, line))
+        items.append((index, outcome.bucket, outcome.value, outcome.ttl_seconds, line, outcome.capped))
     names: list[str | bytes] = [keys.dedupe(experiment, outcome.dedupe) for outcome in outcomes]
     for epoch, variant, metric, kind in series:
         names.append(keys.outcomes(experiment, epoch, variant, metric, kind, "count"))
         names.append(keys.outcomes(experiment, epoch, variant, metric, kind, "sum"))
+        names.append(keys.outcomes(experiment, epoch, variant, metric, kind, "capped"))
     names.append(keys.rewards(experiment))
     return names, [_encode(items), max(outcome.keep_rewards for outcome in outcomes)]

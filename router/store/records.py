@@ -22,7 +22,8 @@ class Delta(Struct, kw_only=True):
     ``requests``, ``errors`` and the latencies ``first_byte`` and ``last_byte`` (microseconds, summed) are by
     bucket; ``first_cells`` and ``last_cells`` count by `router.store.layout.histogram_index`; ``positions``
     are units' positions that this worker has not sent before; ``periods`` counts requests by the end of
-    their period (`router.store.layout.period_end`); ``unidentified`` counts requests that had no unit.
+    their period (`router.store.layout.period_end`); ``unidentified`` counts requests that had no unit, and
+    ``fallbacks`` those that another variant's backend served.
     """
 
     epoch: int
@@ -36,6 +37,7 @@ class Delta(Struct, kw_only=True):
     positions: list[int] = []
     periods: dict[int, int] = {}
     unidentified: int = 0
+    fallbacks: int = 0
 
 
 class Batch(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 -- Adds one batch of sums, unless this writer's number was counted before.
--- KEYS: the writer's last number, the log of decisions; then for each delta: requests, errors, first_byte, last_byte, first_cells,
---       last_cells, units, periods, unidentified.
+-- KEYS: the writer's last number, the log of decisions; then for each delta: requests, errors, first_byte,
+--       last_byte, first_cells, last_cells, units, periods, unidentified, fallbacks.
 -- ARGV: the batch as JSON, the seconds for which the writer's number is kept.
 -- Returns 1 when the batch was added, 0 when it was already.
 
@@ -69,7 +69,7 @@ end
 redis.call('SET', KEYS[1], batch.number, 'EX', ARGV[2])
 
 for position, delta in ipairs(batch.deltas) do
-  local first = 3 + (position - 1) * 9
+  local first = 3 + (position - 1) * 10
   add(KEYS[first], 'i64', delta.requests)
   add(KEYS[first + 1], 'i64', delta.errors)
   add(KEYS[first + 2], 'i64', delta.first_byte)
@@ -81,6 +81,7 @@ for position, delta in ipairs(batch.deltas) do
   if delta.unidentified > 0 then
     redis.call('INCRBY', KEYS[first + 8], delta.unidentified)
   end
+  redis.call('INCRBY', KEYS[first + 9], delta.fallbacks)
 end
 
 if #batch.decisions > 0 then

@@ -103,8 +103,10 @@ def test_a_metrics_own_bounds_hold() -> None:
 
 
 def test_values_above_the_cap_count_as_the_cap() -> None:
-    for value, counted in ((-5, -5), (59.5, 59.5), (60, 60), (1e9, 60)):
-        assert outcome(item(metric="minutes", value=value)).value == counted
+    for value, counted in ((-5, -5), (59.5, 59.5), (60, 60), (60.5, 60), (1e9, 60)):
+        found = outcome(item(metric="minutes", value=value))
+        assert (found.value, found.capped) == (counted, value > 60)
+    assert outcome(item(metric="rating", value=5)).capped is None
     assert "allowed: at least -5" in refusal(item(metric="minutes", value=-6))
 
 

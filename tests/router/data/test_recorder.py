@@ -55,6 +55,7 @@ class Naive:
     last_cells: Counter[int] = field(default_factory=Counter)
     positions: set[int] = field(default_factory=set)
     unidentified: int = 0
+    fallbacks: int = 0
 
     def add(self, entry: Entry) -> None:
         """One request."""
@@ -68,6 +69,7 @@ class Naive:
         self.last_cells[layout.histogram_index(bucket, cell(last))] += 1
         self.positions.add(place >> POSITION_SHIFT)
         self.unidentified += bool(flags & UNIDENTIFIED)
+        self.fallbacks += bool(flags & FALLBACK)
 
     def assert_is(self, deltas: Iterable[Delta]) -> None:
         """These deltas together come to the same, and say nothing of nothing."""
@@ -82,6 +84,7 @@ class Naive:
         assert len(positions) == len(set(positions))
         assert set(positions) == self.positions
         assert sum(delta.unidentified for delta in deltas) == self.unidentified
+        assert sum(delta.fallbacks for delta in deltas) == self.fallbacks
         assert sum(sum(delta.periods.values()) for delta in deltas) == self.requests.total()
 
 

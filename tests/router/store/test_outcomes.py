@@ -55,6 +55,24 @@ async def test_a_repetition_within_one_call_does_not_count(redis: Redis) -> None
     assert await read(redis) == (2, 3.0)
 
 
+async def test_capped_values_are_counted_where_there_is_a_cap(redis: Redis) -> None:
+    where = ("ranker", 2, "champion", "revenue", "mean", "capped")
+    await add(redis, [outcome(1)])
+    assert await redis.get(keys.outcomes(*where)) is None
+    await add(redis, [outcome(2, capped=False), outcome(2, capped=True)])
+    assert await redis.get(keys.outcomes(*where)) == b"0"
+    more = [
+        outcome(3, capped=True),
+        outcome(4, capped=False),
+        outcome(5, capped=True),
+        outcome(3, capped=True),
+    ]
+    await add(redis, more)
+    await add(redis, [outcome(5, capped=True)])
+    assert await redis.get(keys.outcomes(*where)) == b"2"
+    assert await read(redis) == (5, 7.5)
+
+
 async def test_a_thousand_at_once_count_once(redis: Redis) -> None:
     answers = await asyncio.gather(*(add(redis, [outcome(1)]) for _ in range(1000)))
     assert sum(answer[0] for answer in answers) == 1

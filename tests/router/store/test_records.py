@@ -71,6 +71,13 @@ async def test_every_index_of_every_array_is_added(redis: Redis) -> None:
     assert await redis.get(keys.sums("ranker", 3, "champion", "unidentified")) == b"8"
 
 
+async def test_fallbacks_are_counted_and_none_are_0(redis: Redis) -> None:
+    key = keys.sums("ranker", 3, "champion", "fallbacks")
+    for number, (fallbacks, total) in enumerate(((0, b"0"), (3, b"3"), (0, b"3"), (4, b"7"))):
+        await record(redis, batch(number, fallbacks=fallbacks))
+        assert await redis.get(key) == total
+
+
 async def test_positions_are_a_set(redis: Redis) -> None:
     await record(redis, batch(1, positions=[0, 5, (1 << 20) - 1]))
     await record(redis, batch(2, positions=[5, *range(100, 3000)]))
