@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from math import expm1, log
 from typing import Any, Final
 
@@ -16,8 +15,8 @@ from policies.latency_cells import CELLS
 from policies.statistics.evidence import BucketSums, EpochEvidence, ExperimentEvidence, VariantEvidence
 from router.settings import Experiment, Metric
 from router.state import Epoch
-from router.store import keys, layout
-from router.store.client import seam
+from router.store import layout
+from router.store.cells import Cell, Place, outcome_name, read_cells
 from router.store.states import read_epochs
 
 _MICROSECOND: Final = 1e-6
@@ -28,14 +27,7 @@ _CELLS_AT_ONCE: Final = 16
 # By bucket, in the order of `layout.ARRAYS`; what follows them there is by latency cell.
 _COUNTS: Final = layout.ARRAYS[:4]
 _HISTOGRAMS: Final = layout.ARRAYS[4:]
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """One variant in one epoch, and what to ask Redis for."""
-
-    epoch: Epoch
-    variant: str
+_FALLBACKS: Final = "fallbacks"
 
 
 async def read_evidence(
@@ -57,16 +49,18 @@ async def read_evidence(
     known = await read_epochs(redis, name)
     ended = dict(zip((epoch.number for epoch in known), [e.started for e in known[1:]], strict=False))
     epochs = [each for each in known if only is None or only(each, ended.get(each.number))]
-    cells = [_Cell(epoch, variant) for epoch in epochs for variant in epoch.weights]
+    places = [Place(name, epoch.number, variant) for epoch in epochs for variant in epoch.weights]
     mature = now - experiment.attribution
+    counts, sums, histograms = array_names(experiment.metrics)
+    arrays = [*counts, *sums, *histograms] if latencies else [*counts, *sums]
+    counters = [_FALLBACKS, *(_capped(each) for each in experiment.metrics if each.cap is not None)]
     found: dict[int, dict[str, VariantEvidence]] = {epoch.number: {} for epoch in epochs}
-    for first in range(0, len(cells), _CELLS_AT_ONCE):
-        some = cells[first : first + _CELLS_AT_ONCE]
-        with seam():
-            answers = await _ask(redis, name, some, experiment.metrics, latencies)
-        for cell, each in zip(some, _decoded(*answers, experiment.metrics, mature), strict=True):
+    for first in range(0, len(places), _CELLS_AT_ONCE):
+        some = places[first : first + _CELLS_AT_ONCE]
+        cells = await read_cells(redis, some, arrays, counters)
+        for place, each in zip(some, _decoded(cells, experiment.metrics, mature), strict=True):
             if each is not None:
-                found[cell.epoch.number][cell.variant] = each
+                found[place.epoch][place.variant] = each
 
     return ExperimentEvidence(
         experiment=name,
@@ -85,57 +79,29 @@ async def read_evidence(
     )
 
 
-async def _ask(
-    redis: Redis, name: str, cells: Sequence[_Cell], metrics: Sequence[Metric], latencies: bool
-) -> tuple[list[bytes | None], list[int], list[dict[bytes, bytes]]]:
-    """All cells' arrays, then their marked positions, then their periods."""
-    arrays: list[str] = []
-    for cell in cells:
-        place = (name, cell.epoch.number, cell.variant)
-        arrays += [keys.sums(*place, what) for what in _COUNTS]
-        arrays += [keys.outcomes(*place, metric.name, metric.kind, "count") for metric in metrics]
-        arrays += [keys.outcomes(*place, metric.name, metric.kind, "sum") for metric in metrics]
-        if latencies:
-            arrays += [keys.sums(*place, what) for what in _HISTOGRAMS]
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.mget(arrays)
-        for what, ask in (("units", pipe.bitcount), ("periods", pipe.hgetall)):
-            for cell in cells:
-                ask(keys.sums(name, cell.epoch.number, cell.variant, what))
-        stored, *others = await pipe.execute()
-    if not latencies:
-        width = len(stored) // len(cells)
-        stored = [
-            each
-            for first in range(0, len(stored), width)
-            for each in (*stored[first : first + width], None, None)
-        ]
-    return stored, others[: len(cells)], others[len(cells) :]
+def array_names(metrics: Sequence[Metric]) -> tuple[list[str], list[str], list[str]]:
+    """The names of all sums by bucket that are whole numbers, of those that are not, and of histograms."""
+    counts = [*_COUNTS, *(outcome_name(each.name, each.kind, "count") for each in metrics)]
+    sums = [outcome_name(each.name, each.kind, "sum") for each in metrics]
+    return counts, sums, list(_HISTOGRAMS)
 
 
 def _decoded(
-    stored: list[bytes | None],
-    marked: list[int],
-    periods: list[dict[bytes, bytes]],
-    metrics: Sequence[Metric],
-    mature: float,
+    cells: Sequence[Cell], metrics: Sequence[Metric], mature: float
 ) -> Iterator[VariantEvidence | None]:
-    """Each cell's evidence from the answers to `_ask`'s questions; None where there is nothing."""
-    width = len(layout.ARRAYS) + 2 * len(metrics)
-    of_cells = [stored[first : first + width] for first in range(0, len(stored), width)]
-    whole = len(_COUNTS) + len(metrics)
-    below = whole + len(metrics)
-    counts = _arrays([cell[:whole] for cell in of_cells], layout.COUNT_TYPE, np.int64, BUCKETS)
-    sums = _arrays([cell[whole:below] for cell in of_cells], layout.SUM_TYPE, np.float64, BUCKETS)
-    size = layout.GROUPS * CELLS
-    histograms = _arrays([cell[below:] for cell in of_cells], layout.CELL_TYPE, np.int64, size)
-    for place, found in enumerate(of_cells):
-        if not (any(found) or marked[place] or periods[place]):
+    """Each cell's evidence; None where there is nothing."""
+    count_names, sum_names, histogram_names = array_names(metrics)
+    counts = _arrays(cells, count_names, layout.COUNT_TYPE, np.int64, BUCKETS)
+    sums = _arrays(cells, sum_names, layout.SUM_TYPE, np.float64, BUCKETS)
+    histograms = _arrays(cells, histogram_names, layout.CELL_TYPE, np.int64, layout.GROUPS * CELLS)
+    for place, cell in enumerate(cells):
+        if cell.empty:
             yield None
             continue
         requests, errors, first_byte, last_byte, *outcomes = counts[place]
-        units, variance = linear_count(marked[place])
+        units, variance = linear_count(cell.marked)
         first_cells, last_cells = histograms[place].reshape(2, layout.GROUPS, CELLS)
+        capped = {each.name: cell.counters.get(_capped(each)) for each in metrics}
         yield VariantEvidence(
             requests=requests,
             errors=errors,
@@ -149,8 +115,14 @@ def _decoded(
                 metric.name: BucketSums(count, total.astype(np.int64) if metric.kind == "binary" else total)
                 for metric, count, total in zip(metrics, outcomes, sums[place], strict=True)
             },
-            immature_requests=_since(periods[place], mature),
+            immature_requests=sum(count for ending, count in cell.periods.items() if ending > mature),
+            fallback_requests=cell.counters.get(_FALLBACKS),
+            capped={name: count for name, count in capped.items() if count is not None},
         )
+
+
+def _capped(metric: Metric) -> str:
+    return outcome_name(metric.name, metric.kind, "capped")
 
 
 def linear_count(marked: int) -> tuple[float, float]:
@@ -170,18 +142,16 @@ def linear_count(marked: int) -> tuple[float, float]:
 
 
 def _arrays(
-    stored: Sequence[Sequence[bytes | None]], kind: str, own: type[np.generic], size: int
+    cells: Sequence[Cell], names: Sequence[str], kind: str, own: type[np.generic], size: int
 ) -> NDArray[Any]:
     """Strings as arrays of ``size`` in the ``own`` type: what lies beyond a string's end is zero."""
-    found = np.zeros((len(stored), len(stored[0]), size), own)
-    for row, strings in zip(found, stored, strict=True):
-        for array, each in zip(row, strings, strict=True):
-            if each:
-                values = np.frombuffer(each, kind)
-                array[: len(values)] = values
+    found = np.zeros((len(cells), len(names), size), own)
+    for row, cell in zip(found, cells, strict=True):
+        for array, name in zip(row, names, strict=True):
+            for place, part in enumerate(cell.parts(name)):
+                values = np.frombuffer(part, kind)
+                if place == 0:
+                    array[: len(values)] = values
+                else:
+                    array[: len(values)] += values
     return found
-
-
-def _since(periods: Mapping[bytes, bytes], mature: float) -> int:
-    """Requests of the periods that had not ended by ``mature`` (unix seconds)."""
-    return sum(int(count) for ending, count in periods.items() if int(ending) > mature)

@@ -53,6 +53,11 @@ def sums(experiment: str, epoch: int, variant: str, what: str) -> str:
     return f"turnout:{{{experiment}}}:{epoch}:{variant}:{what}"
 
 
+def folded(experiment: str, epoch: int, variant: str) -> str:
+    """What an ended epoch's sums of one variant came to when they were folded: see `router.store.folded`."""
+    return sums(experiment, epoch, variant, "folded")
+
+
 def shadow_writer(shadow: str, generation: str, name: str) -> str:
     """Text that expires: the number of the last batch of one writer that was counted."""
     return f"turnout:{{shadow.{shadow}}}:{generation}:writer:{name}"
@@ -64,7 +69,10 @@ def shadow_sums(shadow: str, generation: str, what: str) -> str:
 
 
 def outcomes(experiment: str, epoch: int, variant: str, metric: str, kind: str, what: str) -> str:
-    """A metric's ``count`` or ``sum``. The kind is in the key, so that sums of two kinds never mix."""
+    """A metric's ``count`` or ``sum``, or of one with a cap the plain number of values that were ``capped``.
+
+    The kind is in the key, so that sums of two kinds never mix.
+    """
     return f"turnout:{{{experiment}}}:{epoch}:{variant}:{kind}:{metric}:{what}"
 
 
