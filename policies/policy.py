@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from policies.statistics.observed import Observed
 
 GROUP = "turnout.policies"
+NOT_BEFORE = "not_before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Policy(Protocol):
         ``not_before`` (unix seconds) in it, the policy is asked again then, and no sooner. The weights'
         names are the allocation's, and those in ``copies``; the salt is the allocation's, so that a plan
         never moves a unit that its weights do not move. A plan with the weights in force opens no epoch; its
-        progress and findings are kept all the same.
+        progress and findings are kept all the same, unless all that is new is ``not_before``.
         """
         ...
 

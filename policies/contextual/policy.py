@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from policies.contextual.features import Encoder, Feature
 from policies.metric import SIGN
 from policies.plan import Draw, Plan
-from policies.policy import Allocation
+from policies.policy import NOT_BEFORE, Allocation
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -58,6 +58,9 @@ class ContextualParameters:
 @dataclass(frozen=True, slots=True)
 class ContextualPolicy:
     """Learns one linear model for each variant from logged decisions."""
+
+    # After a pause what it has learnt holds at once, until it learns again.
+    resumes: ClassVar[bool] = True
 
     kind: ClassVar[str]
     choice: ClassVar[str]
@@ -126,7 +129,7 @@ class ContextualPolicy:
             rule=rule,
             why=why,
             findings={"decisions": counts, "residual_deviation": deviation},
-            progress={"began": began, "not_before": now + pause},
+            progress={"began": began, NOT_BEFORE: now + pause},
         )
 
 

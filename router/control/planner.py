@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
 from policies.plan import Plan
+from policies.policy import NOT_BEFORE
 from policies.steering import Steered
 from router.control.changes import Author, Edit, commit, follow
 from router.control.events import event
@@ -134,7 +135,7 @@ class Planner:
                 continue
             if made is not None:
                 made.known = state.progress.get(name)
-                made.due = notes_of(made.known).get("not_before", -inf)
+                made.due = notes_of(made.known).get(NOT_BEFORE, -inf)
                 tasks[name] = made
         for name in self._tasks.keys() - tasks.keys():
             self._hooks.forget(name)
@@ -164,7 +165,7 @@ class Planner:
             self._fail(task.name, str(error) if isinstance(error, TurnoutError) else repr(error))
             return None
         self._recover(task.name)
-        task.due = max(task.due, result.plan.progress.get("not_before", -inf))
+        task.due = max(task.due, result.plan.progress.get(NOT_BEFORE, -inf))
         return result
 
     # -- into force -----------------------------------------------------------------------------------------
@@ -248,7 +249,13 @@ class Planner:
 
 def _moves(state: State, name: str, plan: Plan) -> bool:
     """Whether a plan is another one than that in force, or remembers something else."""
-    return plan != _said_by(state, name, plan) or notes_of(state.progress.get(name)) != plan.progress
+    said = notes_of(state.progress.get(name))
+    return plan != _said_by(state, name, plan) or _lasting(said) != _lasting(plan.progress)
+
+
+def _lasting(notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Without when to ask again: this process remembers it, and one that follows may well ask sooner."""
+    return {name: each for name, each in notes.items() if name != NOT_BEFORE}
 
 
 def _said_by(state: State, name: str, plan: Plan) -> Plan:

@@ -12,22 +12,17 @@ from redis.asyncio import Redis
 
 from router.control.changes import Author, Edit, change
 from router.control.edits import set_weights
-from router.control.leadership import Leadership
 from router.control.plan_records import replay, same
-from router.control.planner import Planner
-from router.control.planning_book import PlanningBook
-from router.control.webhooks import Hooks
 from router.errors import StoreUnavailable
 from router.state import State
-from router.store import states
 from router.store.lease import LeaseLost
 from router.store.plans import read_plan, read_status
 from router.store.records import Batch, Delta, record
 from router.store.states import read_epochs
 from router.store.versions import list_versions
+from tests.router.control.planning import BEGAN, Clock, begun, planner_of, state_of
 from tests.router.control.stage import CONFIGURATION, applied
 
-BEGAN = 1_700_000_000.0
 OPERATOR = Author(who="ada", role="operator", peer="", action="patch_experiment", target="ranker")
 
 PLUG_IN = """
@@ -63,16 +58,6 @@ class Counting:
 """
 
 
-class Clock:
-    """Seconds that a test lets pass."""
-
-    def __init__(self) -> None:
-        self.now = BEGAN
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture(autouse=True)
 def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "site"
@@ -82,25 +67,6 @@ def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: counting_policy\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[turnout.policies]\ncounting = counting_policy:Counting\n")
     monkeypatch.syspath_prepend(str(folder))
-
-
-def planner_of(redis: Redis, clock: Clock, ttl: float = 60) -> tuple[Planner, Leadership, PlanningBook]:
-    leadership, book = Leadership(redis, ttl), PlanningBook()
-    return Planner(redis, leadership, book, Hooks(), clock), leadership, book
-
-
-async def begun(redis: Redis, data_dir: Path, policy: dict[str, Any], **experiment: Any) -> State:
-    other = CONFIGURATION["experiments"]["ranker"]
-    experiments = {"ranker": {**other, "policy": policy, **experiment}, "still": other}
-    state = await applied(redis, data_dir, {**CONFIGURATION, "experiments": experiments}, BEGAN)
-    assert state is not None
-    return state
-
-
-async def state_of(redis: Redis) -> State:
-    state = await states.read(redis)
-    assert state is not None
-    return state
 
 
 async def requests(redis: Redis, epoch: int, variant: str, count: int, number: int = 1) -> None:
