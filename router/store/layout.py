@@ -2,7 +2,7 @@
 
 Each is one string: an array of big-endian numbers, indexed by bucket (or by histogram cell), as BITFIELD adds
 to it. Against a hash with a field a bucket that is an eighth of the memory, one command for a thousand
-additions, and one read that numpy takes as it is. A string is as long as the highest index it was given.
+additions, and one read that numpy takes as it is. What lies beyond a string's end is zero.
 """
 
 from __future__ import annotations

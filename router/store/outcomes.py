@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
+from policies.assignment import BUCKETS
 from router.store import keys
 from router.store.client import seam
 from router.store.decisions import reward_line
@@ -94,4 +95,4 @@ def _call(experiment: str, outcomes: Sequence[Outcome]) -> tuple[list[str | byte
         names.append(keys.outcomes(experiment, epoch, variant, metric, kind, "sum"))
         names.append(keys.outcomes(experiment, epoch, variant, metric, kind, "capped"))
     names.append(keys.rewards(experiment))
-    return names, [_encode(items), max(outcome.keep_rewards for outcome in outcomes)]
+    return names, [_encode(items), max(outcome.keep_rewards for outcome in outcomes), BUCKETS - 1]

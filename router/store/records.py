@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
+from policies.assignment import BUCKETS, POSITIONS
+from policies.latency_cells import CELLS
 from router.store import keys, layout
 from router.store.client import seam
 from router.store.script import Script
@@ -56,6 +58,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     keep_decisions: int = 1
 
 
+_LASTS: Final = (BUCKETS - 1, layout.GROUPS * CELLS - 1, POSITIONS - 1)
+
 _script = Script("record")
 _encode = msgspec.json.Encoder().encode
 
@@ -70,4 +74,4 @@ async def record(redis: Redis, batch: Batch) -> bool:
         for what in (*layout.ARRAYS, *layout.OTHERS):
             names.append(keys.sums(batch.experiment, delta.epoch, delta.variant, what))
     with seam():
-        return bool(await _script.run(redis, names, (_encode(batch), WRITER_SECONDS)))
+        return bool(await _script.run(redis, names, (_encode(batch), WRITER_SECONDS, *_LASTS)))

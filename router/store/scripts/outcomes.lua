@@ -3,11 +3,14 @@
 --       capped; then the log of rewards.
 -- ARGV: the outcomes as JSON: [series from 0, bucket, value, seconds for which its identity is kept, its line
 --       in the log of rewards or nothing, whether it was capped or null where its metric has no cap], how many
---       of those lines are kept.
+--       of those lines are kept, the last bucket.
 -- Returns for each outcome 1 when it was counted now, 0 when it was already.
 
 -- One BITFIELD takes many additions; Lua's stack bounds how many.
 local MOST = 4000
+
+-- Each string is made as long as it can get: of one that grows Redis keeps as much again in reserve.
+local last = tonumber(ARGV[3])
 
 local items = cjson.decode(ARGV[1])
 local replies, counts, sums, capped, rewards = {}, {}, {}, {}, {}
@@ -34,7 +37,7 @@ end
 
 for series, by_bucket in pairs(counts) do
   local key = KEYS[#items + 1 + 3 * series]
-  local operations, size = {}, 0
+  local operations, size = {'INCRBY', 'i64', '#' .. last, 0}, 4
   for bucket, count in pairs(by_bucket) do
     operations[size + 1] = 'INCRBY'
     operations[size + 2] = 'i64'
@@ -54,6 +57,9 @@ end
 -- Sums are doubles: an increment as text (HINCRBYFLOAT) drops what is below 1e-17.
 for series, by_bucket in pairs(sums) do
   local key = KEYS[#items + 2 + 3 * series]
+  if redis.call('STRLEN', key) <= last * 8 then
+    redis.call('SETRANGE', key, last * 8 + 7, '\0')
+  end
   for bucket, value in pairs(by_bucket) do
     local old = redis.call('GETRANGE', key, bucket * 8, bucket * 8 + 7)
     local sum = #old == 8 and struct.unpack('>d', old) or 0

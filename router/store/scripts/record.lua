@@ -1,14 +1,16 @@
 -- Adds one batch of sums, unless this writer's number was counted before.
 -- KEYS: the writer's last number, the log of decisions; then for each delta: requests, errors, first_byte,
 --       last_byte, first_cells, last_cells, units, periods, unidentified, fallbacks.
--- ARGV: the batch as JSON, the seconds for which the writer's number is kept.
+-- ARGV: the batch as JSON, the seconds for which the writer's number is kept, the last index of an array by
+--       bucket, of a histogram, and of the units' positions.
 -- Returns 1 when the batch was added, 0 when it was already.
 
 -- One BITFIELD takes many additions; Lua's stack bounds how many.
 local MOST = 4000
 
-local function add(key, width, counts)
-  local operations, size = {'OVERFLOW', 'SAT'}, 2
+-- Each string is made as long as it can get: of one that grows Redis keeps as much again in reserve.
+local function add(key, width, counts, last)
+  local operations, size = {'OVERFLOW', 'SAT', 'INCRBY', width, '#' .. last, 0}, 6
   for index, count in pairs(counts) do
     operations[size + 1] = 'INCRBY'
     operations[size + 2] = width
@@ -20,13 +22,13 @@ local function add(key, width, counts)
       operations, size = {'OVERFLOW', 'SAT'}, 2
     end
   end
-  if size > 2 then
+  if next(counts) and size > 2 then
     redis.call('BITFIELD', key, unpack(operations))
   end
 end
 
-local function mark(key, positions)
-  local operations, size = {}, 0
+local function mark(key, positions, last)
+  local operations, size = {'INCRBY', 'u1', last, 0}, 4
   for _, position in ipairs(positions) do
     operations[size + 1] = 'SET'
     operations[size + 2] = 'u1'
@@ -38,7 +40,7 @@ local function mark(key, positions)
       operations, size = {}, 0
     end
   end
-  if size > 0 then
+  if #positions > 0 and size > 0 then
     redis.call('BITFIELD', key, unpack(operations))
   end
 end
@@ -70,13 +72,13 @@ redis.call('SET', KEYS[1], batch.number, 'EX', ARGV[2])
 
 for position, delta in ipairs(batch.deltas) do
   local first = 3 + (position - 1) * 10
-  add(KEYS[first], 'i64', delta.requests)
-  add(KEYS[first + 1], 'i64', delta.errors)
-  add(KEYS[first + 2], 'i64', delta.first_byte)
-  add(KEYS[first + 3], 'i64', delta.last_byte)
-  add(KEYS[first + 4], 'u32', delta.first_cells)
-  add(KEYS[first + 5], 'u32', delta.last_cells)
-  mark(KEYS[first + 6], delta.positions)
+  add(KEYS[first], 'i64', delta.requests, ARGV[3])
+  add(KEYS[first + 1], 'i64', delta.errors, ARGV[3])
+  add(KEYS[first + 2], 'i64', delta.first_byte, ARGV[3])
+  add(KEYS[first + 3], 'i64', delta.last_byte, ARGV[3])
+  add(KEYS[first + 4], 'u32', delta.first_cells, ARGV[4])
+  add(KEYS[first + 5], 'u32', delta.last_cells, ARGV[4])
+  mark(KEYS[first + 6], delta.positions, ARGV[5])
   add_periods(KEYS[first + 7], delta.periods, batch.keep_seconds)
   if delta.unidentified > 0 then
     redis.call('INCRBY', KEYS[first + 8], delta.unidentified)

@@ -54,6 +54,7 @@ def batch(number: int) -> Batch:
 async def counted(redis: Redis) -> list[int]:
     """How often each batch counted."""
     stored = await redis.get(keys.sums("ranker", 1, "champion", "requests")) or b""
+    stored = stored.rstrip(b"\0")
     return [int.from_bytes(stored[place : place + 8]) // 2 for place in range(0, len(stored), 8)]
 
 
@@ -82,6 +83,7 @@ def test_what_is_done_together_is_kept_together() -> None:
         keys.writer("ranker", "w").encode(),
         keys.sums("ranker", 1, "champion", "units").encode(),
         keys.outcomes("ranker", 2, "other", "clicks", "binary", "sum").encode(),
+        keys.folded("ranker", 2, "other").encode(),
         keys.dedupe("ranker", bytes(range(16))),
         keys.dedupe("ranker", b"}{}{}{}{}{}{}{}{"),
     ]

@@ -63,6 +63,7 @@ def batch(number: int, experiment: str = "ranker") -> Batch:
 async def counted(redis: Redis, experiment: str = "ranker") -> list[int]:
     """How often each batch counted."""
     stored = await redis.get(keys.sums(experiment, 1, "champion", "requests")) or b""
+    stored = stored.rstrip(b"\0")
     return [int.from_bytes(stored[place : place + 8]) // 2 for place in range(0, len(stored), 8)]
 
 

@@ -73,6 +73,15 @@ async def test_capped_values_are_counted_where_there_is_a_cap(redis: Redis) -> N
     assert await read(redis) == (5, 7.5)
 
 
+async def test_sums_that_grow_bucket_by_bucket_keep_no_reserve(redis: Redis) -> None:
+    for bucket in range(0, 1024, 64):
+        await add(redis, [outcome(bucket, bucket=bucket)])
+    for what in ("count", "sum"):
+        key = keys.outcomes("ranker", 2, "champion", "revenue", "mean", what)
+        used = await redis.memory_usage(key, samples=0)
+        assert await redis.strlen(key) == 8 * 1024 <= used < 8 * 1024 + 256
+
+
 async def test_a_thousand_at_once_count_once(redis: Redis) -> None:
     answers = await asyncio.gather(*(add(redis, [outcome(1)]) for _ in range(1000)))
     assert sum(answer[0] for answer in answers) == 1

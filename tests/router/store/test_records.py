@@ -84,6 +84,18 @@ async def test_positions_are_a_set(redis: Redis) -> None:
     assert await redis.bitcount(keys.sums("ranker", 3, "champion", "units")) == 3 + 2900
 
 
+async def test_what_grows_bit_by_bit_keeps_no_reserve(redis: Redis) -> None:
+    for number, index in enumerate(range(0, 1024, 64)):
+        positions = [index * 1024]
+        await record(
+            redis, batch(number, requests={index: 1}, last_cells={index * 18: 1}, positions=positions)
+        )
+    for what, size in (("requests", 8 * 1024), ("last_cells", 4 * 32 * 600), ("units", (1 << 20) // 8)):
+        key = keys.sums("ranker", 3, "champion", what)
+        used = await redis.memory_usage(key, samples=0)
+        assert await redis.strlen(key) == size <= used < size + 256
+
+
 async def test_large_sums_stay_whole(redis: Redis) -> None:
     month = 30 * 86400 * 10**6
     for number in range(1, 4):
