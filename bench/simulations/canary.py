@@ -29,7 +29,8 @@ BUCKETS = 1024
 class World:
     """``rate`` requests a second by so many users; shares of errors; and users of whom all requests fail.
 
-    ``drift`` multiplies both shares of errors by 1 to 1 + drift, there and back every two minutes.
+    ``drift`` multiplies both shares of errors by 1 to 1 + drift, there and back every two minutes. So many
+    ``heavy_users`` make half of the requests; ``failing_heavy_users`` are some of them, and always fail.
     """
 
     rate: float = 200.0
@@ -38,11 +39,15 @@ class World:
     candidate_errors: float = 0.001
     failing_users: int = 0
     drift: float = 0.0
+    heavy_users: int = 0
+    failing_heavy_users: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How a rollout went: its last phase, after how many seconds that was, and the requests it took."""
+    """How a rollout went: its last phase, after how many seconds of the candidate's traffic that was, and the
+    requests that the candidate had until then.
+    """
 
     phase: str
     seconds: float
@@ -76,6 +81,10 @@ def traffic(world: World, seconds: int, rng: np.random.Generator) -> Iterator[An
     place = rng.random(world.users)
     failing = np.zeros(world.users, bool)
     failing[rng.choice(world.users, world.failing_users, replace=False)] = True
+    if world.heavy_users:
+        heavy = np.arange(world.users) < world.heavy_users
+        activity[heavy] *= activity[~heavy].sum() / activity[heavy].sum()
+        failing[: world.failing_heavy_users] = True
     edges = np.cumsum(activity / activity.sum())
     for second in range(seconds):
         users = np.searchsorted(edges, rng.random(rng.poisson(world.rate))).clip(max=world.users - 1)
@@ -84,34 +93,40 @@ def traffic(world: World, seconds: int, rng: np.random.Generator) -> Iterator[An
 
 
 def rollout(world: World, parameters: CanaryParameters, seconds: int, seed: int) -> Rollout:
-    """One canary, planned every second; it ends when it fails or succeeds, or after so many seconds."""
+    """One canary, planned at its interval of whole seconds, until it fails or succeeds, or for so long."""
     policy = Canary(Allocation("s", {"champion": 50.0, "candidate": 50.0}, "champion"), parameters)
     control = parameters.baseline or "champion"
     plan = policy.plan(None, 0.0, None, {})
     epochs: list[tuple[float, dict[str, float], dict[str, _Slice]]] = [(0.0, dict(plan.weights), {})]
     rng = np.random.default_rng(seed)
-    now = 0.0
+    now = began = 0.0
+    interval = parameters.interval.total_seconds()
     for users, place, draw in traffic(world, seconds, rng):
         now += 1.0
         _, weights, slices = epochs[-1]
         low, high = weights["candidate"] / 100, 1.0 - weights[control] / 100
+        of_slice = (place >= high) & (place >= low)
         for name, chosen, share in (
             ("candidate", place < low, world.candidate_errors),
-            (control, (place >= high) & (place >= low), world.control_errors),
+            ("champion", (place >= low) & ~of_slice, world.control_errors),
+            (control, of_slice, world.control_errors),
         ):
             if chosen.any():
                 slices.setdefault(name, _Slice()).add(users[chosen], draw[chosen] < share)
+        if now % interval:
+            continue
         seen = tuple(
             ObservedEpoch(number, start, None, of, {name: each.observed() for name, each in parts.items()})
             for number, (start, of, parts) in enumerate(epochs, 1)
         )
         plan = policy.plan(Observed("e", "champion", seen), now, None, plan.progress)
         if plan.weights != weights:
+            began = began or now
             epochs.append((now, dict(plan.weights), {}))
         if plan.findings["phase"] in ("Failed", "Promoting"):
             break
     had = sum(int(s["candidate"].requests.sum()) for _, _, s in epochs if "candidate" in s)
-    return Rollout(str(plan.findings["phase"]), now, had)
+    return Rollout(str(plan.findings["phase"]), now - began, had)
 
 
 def rollouts(runs: int, world: World, parameters: CanaryParameters, seconds: int) -> list[Rollout]:

@@ -131,10 +131,13 @@ def closed(place: Place, parameters: CanaryParameters, seen: Seen) -> str:
 
 
 def worse(finding: Finding) -> str:
-    """By what a candidate is worse, for a reader."""
+    """By what a candidate is worse than what it was tested against, for a reader."""
+    tested = ("control", finding.control)
+    if finding.whole_control is not None:
+        tested = ("all of the control", finding.whole_control)
     numbers = ", ".join(
         f"{name} {value:.4g}"
-        for name, value in (("candidate", finding.candidate), ("control", finding.control))
+        for name, value in (("candidate", finding.candidate), tested)
         if value is not None
     )
     return f"{finding.name} ({numbers}; p {finding.p_value:.2g}, margin {finding.margin:g})"

@@ -12,7 +12,13 @@ UNSURE: Final[Word] = "not enough data"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is known of one guardrail. ``harm`` is the difference, positive where the candidate is worse."""
+    """What is known of one guardrail.
+
+    ``harm`` is the difference to ``control``, positive where the candidate is worse; that is the control's
+    slice, where there is one. ``p_value`` is for harm. Where it counts bad events it compares the candidate
+    with all of the control's traffic, the slice included: ``whole_control`` is the rate there, None where it
+    does not, and it is by the difference to it that the harm which is seen must exceed the margin.
+    """
 
     name: str
     verdict: Word
@@ -23,6 +29,7 @@ class Finding:
     harm_upper: float | None = None
     p_value: float = 1.0
     units: float = 0.0
+    whole_control: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +45,8 @@ class Verdict:
 
 
 def shown(finding: Finding) -> Mapping[str, Any]:
-    """A finding as JSON's types."""
-    return {name: getattr(finding, name) for name in Finding.__slots__}
+    """A finding as JSON's types; ``whole_control`` only where the candidate was tested against it."""
+    fields = {name: getattr(finding, name) for name in Finding.__slots__}
+    if finding.whole_control is None:
+        del fields["whole_control"]
+    return fields

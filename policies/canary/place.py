@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from policies.canary.methods import FIRST
 from policies.canary.parameters import PROMOTION, CanaryParameters
 from policies.canary.transitions import Phase
 from policies.steering import Word
@@ -20,7 +21,7 @@ class Place:
     ``began`` is when the rollout did, ``since`` when the step did; from ``patience`` on the deadline and
     silence count: from the first step, and anew when an operator resumes. ``opened`` are the gates that an
     operator opened, ``told`` a word that has not been acted on, and ``ended`` says why the rollout failed, or
-    was paused.
+    was paused. ``method`` is the number of the one that the rollout is judged by.
     """
 
     phase: Phase
@@ -31,16 +32,21 @@ class Place:
     opened: tuple[Gate, ...] = ()
     told: Word | None = None
     ended: str = ""
+    method: int = FIRST.number
 
     @classmethod
     def read(cls, progress: Mapping[str, Any]) -> Place:
-        """From what a plan's progress kept."""
-        known = {name: progress[name] for name in cls.__slots__}
+        """From what a plan's progress kept; one that names no method is of a rollout under the first."""
+        known = {name: progress[name] for name in cls.__slots__ if name != "method"}
+        known["method"] = progress.get("method", FIRST.number)
         return cls(**{**known, "opened": tuple(progress["opened"])})
 
     def progress(self) -> dict[str, Any]:
-        """As JSON's types."""
-        return {**asdict(self), "opened": list(self.opened)}
+        """As JSON's types, what `read` takes; the first method had no number there, and has none."""
+        kept = {**asdict(self), "opened": list(self.opened)}
+        if self.method == FIRST.number:
+            del kept["method"]
+        return kept
 
     def next_gate(self, parameters: CanaryParameters) -> Gate:
         """The gate before what comes next: a step's number, or the promotion's."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from policies.canary.decision import Seen, decide
 from policies.canary.findings import shown
+from policies.canary.methods import LATEST, find_method
 from policies.canary.parameters import CanaryParameters
 from policies.canary.place import Place, questions
 from policies.canary.transitions import Event, following
@@ -20,7 +21,7 @@ from policies.steering import SERVICE, Webhook, Word
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from policies.canary.verdict import Guardrail
+    from policies.canary.pairs import Guardrail
     from policies.statistics.observed import Observed, ObservedMetric, ObservedVariant
 
 
@@ -95,7 +96,7 @@ class Canary:
     ) -> Plan:
         """The weights of the phase and step that follow from what was seen."""
         if not progress:
-            place = Place("Initializing", 0, began=now, since=now, patience=now)
+            place = Place("Initializing", 0, began=now, since=now, patience=now, method=LATEST.number)
             return self._planned(place, "the candidate waits for the planner", {})
         before = Place.read(progress)
         seen = self._seen(before, observed, progress.get(SERVICE, {}))
@@ -109,14 +110,21 @@ class Canary:
         answers = service.get("answers", {})
         if observed is None:
             return Seen(answers=answers)
-        from policies.canary.verdict import Setting, judge  # takes scipy, which only a planner has
+        from policies.canary.pairs import Setting
+        from policies.canary.verdict import judge  # takes scipy, which only a planner has
 
+        method = find_method(place.method)
+        control = self.parameters.baseline or self.allocation.control
+        # The slice is a copy of the control's (`_planned`): the same backend serves it and the rest.
+        whole = tuple(dict.fromkeys((self.allocation.control, control)))
         setting = Setting(
             candidate=self._candidate,
-            control=self.parameters.baseline or self.allocation.control,
+            control=control,
+            tested=whole if method.whole_control else (control,),
             draw=self.parameters.draw,
             alpha=self.parameters.alpha,
             tuning_units=self.parameters.tuning_units,
+            method=method,
         )
         in_step = [
             epoch.variants[self._candidate].units
@@ -192,7 +200,7 @@ class Canary:
         }
 
     def _guardrails(self) -> tuple[Guardrail, ...]:
-        from policies.canary.verdict import Guardrail
+        from policies.canary.pairs import Guardrail
 
         rails = self.parameters.guardrails
         found = []

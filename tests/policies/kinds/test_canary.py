@@ -38,9 +38,14 @@ class Rollout:
     def _open(self) -> None:
         self.epochs.append((self.now, dict(self.plan.weights), {}))
 
-    def sees(self, candidate: ObservedVariant, control: ObservedVariant = MUCH) -> None:
+    def sees(
+        self, candidate: ObservedVariant, control: ObservedVariant = MUCH, rest: ObservedVariant | None = None
+    ) -> None:
+        """``rest``: of the control, beside its slice."""
         of = self.policy.parameters.baseline or "champion"
         self.epochs[-1][2].update({"challenger": candidate, of: control})
+        if rest is not None:
+            self.epochs[-1][2]["champion"] = rest
 
     def after(self, seconds: float, service: Mapping[str, Any] | None = None) -> Plan:
         self.now += seconds
@@ -126,9 +131,63 @@ def test_one_that_fails_is_rolled_back_and_stays_so(baseline: str | None) -> Non
     assert "harm: errors" in rollout.plan.why
 
 
+def test_harm_is_tested_against_all_of_the_control_and_the_finding_says_so() -> None:
+    candidate, slice_ = variant(80, 4), variant(80)
+    rollout = at_first_step()
+    rollout.sees(candidate, slice_)
+    assert rollout.after(1).findings["verdict"] == "not enough data"
+    rollout.sees(candidate, slice_, rest=variant(1440, 2))
+    (found,) = rollout.after(1).findings["guardrails"]
+    assert found["verdict"] == "harm"
+    assert (found["candidate"], found["control"], found["whole_control"]) == (0.05, 0.0, 2 / 1520)
+    assert "harm: errors (candidate 0.05, all of the control 0.001316; p 0.00" in rollout.plan.why
+
+
+def test_events_of_all_of_the_control_speak_for_a_candidate_that_looks_worse_than_the_slice() -> None:
+    rollout = at_first_step()
+    rollout.sees(variant(400, 20), variant(400, 1))
+    assert rollout.after(1).findings["verdict"] == "harm"
+    rollout = at_first_step()
+    rollout.sees(variant(400, 20), variant(400, 1), rest=variant(7200, 320))
+    (found,) = rollout.after(1).findings["guardrails"]
+    assert found["harm"] > 0.04 > found["margin"]
+    assert found["p_value"] > 0.1
+    assert rollout.plan.findings["verdict"] == "not enough data"
+
+
+def test_differences_metrics_and_safety_are_to_the_slice_alone() -> None:
+    rollouts = []
+    for rest in (None, variant(40_000, 40)):
+        rollouts.append(at_first_step(guardrails=Guardrails(metrics={"clicked": 0.05})))
+        rollouts[-1].sees(variant(4000, 4), variant(4000, 6), rest)
+    errors, clicked = zip(*(each.after(1).findings["guardrails"] for each in rollouts), strict=True)
+    assert clicked[0] == clicked[1]
+    assert "whole_control" not in clicked[1]
+    for name in ("control", "harm", "harm_upper", "units", "verdict"):
+        assert errors[0][name] == errors[1][name]
+    assert errors[0]["whole_control"] != errors[1]["whole_control"]
+
+
+def test_requests_that_are_each_drawn_anew_are_tested_by_the_weights() -> None:
+    rollout = at_first_step(draw="request")
+    rollout.sees(variant(60, 4, failing_units=1), variant(60), rest=variant(1080, 2))
+    assert rollout.after(1).findings["verdict"] == "harm"
+
+
+@pytest.mark.parametrize("failed", [1, 2, 3, 15])
+def test_thirty_requests_in_all_wait_even_if_all_of_the_candidates_fail(failed: int) -> None:
+    for requests in (failed, 15):
+        rollout = at_first_step()
+        slice_ = variant(min(requests, 15))
+        rollout.sees(variant(requests, failed), slice_, rest=variant(30 - requests - slice_.requests or 1))
+        for _ in range(100):
+            assert rollout.after(3600).findings["verdict"] == "not enough data"
+            assert rollout.phase == "Progressing"
+
+
 def test_too_little_data_waits_however_bad_it_looks_and_however_long() -> None:
     rollout = at_first_step()
-    rollout.sees(variant(15, 2), variant(15, 0))
+    rollout.sees(variant(15, 2), variant(15, 0), rest=variant(270, 4))
     for _ in range(100):
         rollout.after(3600)
         assert rollout.phase == "Progressing"
@@ -138,6 +197,8 @@ def test_too_little_data_waits_however_bad_it_looks_and_however_long() -> None:
 def test_what_one_unit_does_to_itself_is_no_harm() -> None:
     rollout = at_first_step()
     rollout.sees(variant(800, 40, failing_units=1), variant(800, 1))
+    assert rollout.after(1).findings["verdict"] == "not enough data"
+    rollout.sees(variant(800, 40, failing_units=1), variant(800, 1), rest=variant(14_400, 18))
     assert rollout.after(1).findings["verdict"] == "not enough data"
     rollout.sees(variant(800, 40), variant(800, 1))
     assert rollout.after(1).findings["verdict"] == "harm"
