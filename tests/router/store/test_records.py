@@ -93,7 +93,7 @@ async def test_what_grows_bit_by_bit_keeps_no_reserve(redis: Redis) -> None:
     for what, size in (("requests", 8 * 1024), ("last_cells", 4 * 32 * 600), ("units", (1 << 20) // 8)):
         key = keys.sums("ranker", 3, "champion", what)
         used = await redis.memory_usage(key, samples=0)
-        assert await redis.strlen(key) == size <= used < 1.1 * size
+        assert await redis.strlen(key) == size <= used < 1.5 * size
 
 
 async def test_large_sums_stay_whole(redis: Redis) -> None:
