@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from time import monotonic
 from typing import Any, Final
@@ -34,7 +33,7 @@ from router.store.lease import LeaseLost
 from router.store.plans import PolicyStatus, save_plan, save_status
 
 TICK_SECONDS: Final = 0.5
-_THREADS: Final = 4
+_AT_A_TIME: Final = 4
 
 log = logging.getLogger("turnout.control")
 
@@ -60,8 +59,8 @@ class Planner:
         self._taken: State | None = None
         self._schedule_due = -inf
         self._failing: dict[str, str] = {}
-        # Of its own: a policy that never returns must not hold up the rest of the control plane.
-        self._threads = ThreadPoolExecutor(_THREADS, "plan")
+        # A policy that is waited for no more has left its slot: one that never returns holds nobody up.
+        self._slots = asyncio.Semaphore(_AT_A_TIME)
 
     async def keep(self) -> None:
         """Tick again and again, until cancelled; say each change for the better or worse once."""
@@ -81,7 +80,6 @@ class Planner:
                     self._recover("")
                 await asyncio.sleep(max(0.05, TICK_SECONDS - (monotonic() - began)))
         finally:
-            self._threads.shutdown(wait=False, cancel_futures=True)
             await self._hooks.close()
 
     async def tick(self) -> None:
@@ -157,7 +155,7 @@ class Planner:
         task.due = now + task.policy.interval - TICK_SECONDS / 2
         try:
             answers = self._hooks.answers(task.name)
-            result = await task.plan(self._redis, self._threads, state, now, answers)
+            result = await task.plan(self._redis, self._slots, state, now, answers)
         except StoreUnavailable:  # no fault of the policy's: the watch says it, and it is asked again at once
             task.due = now
             return None

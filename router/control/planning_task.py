@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -16,6 +15,7 @@ from redis.asyncio import Redis
 from policies.plan import Plan
 from policies.policy import Policy
 from policies.steering import SERVICE, Steered
+from router.control.own_thread import in_own_thread
 from router.control.plan_records import compute, record_of, seed_of
 from router.epochs import check_plan
 from router.errors import TurnoutError
@@ -60,9 +60,9 @@ class Task:
         return self._running is not None
 
     async def plan(
-        self, redis: Redis, threads: Executor, state: State, now: float, answers: Mapping[str, bool]
+        self, redis: Redis, slots: asyncio.Semaphore, state: State, now: float, answers: Mapping[str, bool]
     ) -> Result:
-        """What the policy plans at ``now``; raises whatever it or the store does."""
+        """What the policy plans at ``now``, when a slot is free; raises whatever it or the store does."""
         epoch = state.epochs[self.name]
         notes = notes_of(state.progress.get(self.name))
         since = getattr(self.policy, "since", None)
@@ -73,21 +73,22 @@ class Task:
 
         seed = seed_of(self.name, epoch.number, now)
         given = self._given(notes, observed, now, answers)
-        plan = await self._in_time(threads, partial(compute, self.policy, observed, now, seed, given))
+        plan = await self._in_time(slots, partial(compute, self.policy, observed, now, seed, given))
         check_plan(self.name, plan, self.experiment)
         record = partial(
             record_of, self.name, self.experiment, epoch.number + 1, now, given, observed, seed, plan
         )
         return Result(plan, await asyncio.to_thread(record))
 
-    async def _in_time(self, threads: Executor, job: Callable[[], Plan]) -> Plan:
-        running = asyncio.get_running_loop().run_in_executor(threads, job)
-        self._running = running
-        running.add_done_callback(self._done)
-        try:
-            return await asyncio.wait_for(asyncio.shield(running), PLAN_SECONDS)
-        except TimeoutError:
-            raise TurnoutError(f"the policy has been planning for {PLAN_SECONDS:g} s") from None
+    async def _in_time(self, slots: asyncio.Semaphore, job: Callable[[], Plan]) -> Plan:
+        async with slots:
+            running = in_own_thread(job, f"plan {self.name}")
+            self._running = running
+            running.add_done_callback(self._done)
+            try:
+                return await asyncio.wait_for(asyncio.shield(running), PLAN_SECONDS)
+            except TimeoutError:
+                raise TurnoutError(f"the policy has been planning for {PLAN_SECONDS:g} s") from None
 
     def _done(self, running: asyncio.Future[Plan]) -> None:
         self._running = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from router.control import edits
 from router.control.api.endpoint import Answer, Call, Endpoint
 from router.control.api.queries import Newest, Why
 from router.control.changes import read_state
+from router.control.own_thread import in_own_thread
 from router.control.plan_records import replay, same
 from router.control.steering import tell
 from router.problems import InvalidConfiguration
@@ -115,7 +115,7 @@ async def read_one_plan(call: Call) -> Answer:
             f"epoch {number} of experiment {name!r} was not opened by a policy's plan, or its record is no "
             "longer kept"
         )
-    return Answer(await asyncio.to_thread(_replayed, record))
+    return Answer(await in_own_thread(partial(_replayed, record), f"replay {name}"))
 
 
 async def say(call: Call, word: Word) -> Answer:

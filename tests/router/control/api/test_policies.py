@@ -25,7 +25,7 @@ async def with_policy(stage: Stage, policy: dict[str, Any]) -> None:
 
 
 async def tick(redis: Redis, times: int = 1) -> None:
-    leadership = Leadership(redis)
+    leadership = Leadership(redis, 60)
     await leadership.ask()
     clock = iter(range(2_000_000_000, 2_000_001_000, 10))
     planner = Planner(redis, leadership, PlanningBook(), Hooks(), lambda: float(next(clock)))
