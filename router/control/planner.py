@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from policies.plan import Plan
 from policies.policy import NOT_BEFORE
 from policies.steering import Steered
+from router.cancelling import end_all
 from router.control.changes import Author, Edit, commit, follow
 from router.control.events import event
 from router.control.leadership import Leadership
@@ -96,7 +97,12 @@ class Planner:
         await self._take_up(state)
         due = [task for task in self._tasks.values() if task.due <= now and not task.busy]
 
-        found = await asyncio.gather(*(self._plan(task, state, now) for task in due))
+        planning = [asyncio.ensure_future(self._plan(task, state, now)) for task in due]
+        try:
+            found = await asyncio.gather(*planning)
+        finally:
+            # The first that is cancelled ends the gathering, and the others would go on without it.
+            await end_all(planning)
         results = {task.name: each for task, each in zip(due, found, strict=True) if each is not None}
 
         committed = await self._bring_into_force(state, results, now, fence)

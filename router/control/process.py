@@ -13,6 +13,7 @@ from time import time
 import uvicorn
 from redis.asyncio import Redis
 
+from router.cancelling import end_all
 from router.config_file import load
 from router.control.app import make_app
 from router.control.leadership import Leadership
@@ -70,12 +71,7 @@ async def run(options: ControlProcess, ready: Callable[[], None]) -> None:
     try:
         await host.serve(sockets=[socket.socket(fileno=options.socket_fd)])
     finally:
-        tasks.append(starting)
-        while any(not task.done() for task in tasks):
-            # More than once: a cancellation that meets a time-out inside the Redis client is lost there.
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=0.5)
+        await end_all([*tasks, starting])
         await redis.aclose()
     if not starting.cancelled():
         starting.result()
