@@ -7,8 +7,8 @@ errors in the last interval is above a threshold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -58,21 +58,26 @@ class Rollout:
 class _Slice:
     """What one variant has had in one epoch."""
 
-    requests: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
-    errors: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
-    seen: set[int] = field(default_factory=set)
+    requests: NDArray[np.int64]
+    errors: NDArray[np.int64]
+    seen: NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls, users: int) -> _Slice:
+        return cls(np.zeros(BUCKETS, np.int64), np.zeros(BUCKETS, np.int64), np.zeros(users, bool))
 
     def add(self, users: NDArray[np.int64], failed: NDArray[np.bool_]) -> None:
         buckets = users % BUCKETS
         self.requests += np.bincount(buckets, minlength=BUCKETS)
-        self.errors += np.bincount(buckets[failed], minlength=BUCKETS)
-        self.seen.update(users.tolist())
+        if failed.any():
+            self.errors += np.bincount(buckets[failed], minlength=BUCKETS)
+        self.seen[users] = True
 
     def observed(self) -> ObservedVariant:
         sums = BucketSums(self.requests, self.errors)
         total = int(self.requests.sum())
         errors = ObservedMetric(Mean.of_buckets(sums), float(total), float(self.errors.sum()))
-        return ObservedVariant(float(len(self.seen)), total, 0, errors, {}, {})
+        return ObservedVariant(float(np.count_nonzero(self.seen)), total, 0, errors, {}, {})
 
 
 def traffic(world: World, seconds: int, rng: np.random.Generator) -> Iterator[Any]:
@@ -97,13 +102,16 @@ def rollout(world: World, parameters: CanaryParameters, seconds: int, seed: int)
     policy = Canary(Allocation("s", {"champion": 50.0, "candidate": 50.0}, "champion"), parameters)
     control = parameters.baseline or "champion"
     plan = policy.plan(None, 0.0, None, {})
-    epochs: list[tuple[float, dict[str, float], dict[str, _Slice]]] = [(0.0, dict(plan.weights), {})]
+    weights: Mapping[str, float] = plan.weights
+    slices: dict[str, _Slice] = {}
+    over: list[ObservedEpoch] = []
+    since = 0.0
+    had = 0
     rng = np.random.default_rng(seed)
     now = began = 0.0
     interval = parameters.interval.total_seconds()
     for users, place, draw in traffic(world, seconds, rng):
         now += 1.0
-        _, weights, slices = epochs[-1]
         low, high = weights["candidate"] / 100, 1.0 - weights[control] / 100
         of_slice = (place >= high) & (place >= low)
         for name, chosen, share in (
@@ -112,20 +120,21 @@ def rollout(world: World, parameters: CanaryParameters, seconds: int, seed: int)
             (control, of_slice, world.control_errors),
         ):
             if chosen.any():
-                slices.setdefault(name, _Slice()).add(users[chosen], draw[chosen] < share)
+                if name not in slices:
+                    slices[name] = _Slice.empty(world.users)
+                slices[name].add(users[chosen], draw[chosen] < share)
+        had += int((place < low).sum())
         if now % interval:
             continue
-        seen = tuple(
-            ObservedEpoch(number, start, None, of, {name: each.observed() for name, each in parts.items()})
-            for number, (start, of, parts) in enumerate(epochs, 1)
-        )
-        plan = policy.plan(Observed("e", "champion", seen), now, None, plan.progress)
+        observed = {name: each.observed() for name, each in slices.items()}
+        epoch = ObservedEpoch(len(over) + 1, since, None, weights, observed)
+        plan = policy.plan(Observed("e", "champion", (*over, epoch)), now, None, plan.progress)
         if plan.weights != weights:
+            over.append(epoch)
             began = began or now
-            epochs.append((now, dict(plan.weights), {}))
+            weights, slices, since = plan.weights, {}, now
         if plan.findings["phase"] in ("Failed", "Promoting"):
             break
-    had = sum(int(s["candidate"].requests.sum()) for _, _, s in epochs if "candidate" in s)
     return Rollout(str(plan.findings["phase"]), now - began, had)
 
 
