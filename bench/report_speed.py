@@ -1,7 +1,7 @@
 """How long does a report over 4 variants, 20 metrics and 50 epochs take, and how long is its evidence read?
 
-``python -m bench.report_speed`` keeps such an experiment in a Redis server of its own, reads it as the service
-does, and reports on what was read. It prints the time that passes (median, fastest and slowest of the
+``python -m bench.report_speed`` keeps such an experiment in a Redis server of its own, reads it as the
+service does, and reports on what was read. It prints the time that passes (median, fastest and slowest of the
 repetitions), the processor's time beside it, what else the machine was doing, and what each part costs. The
 bar, 100 ms, is the report's: off the data plane, of evidence that is in memory.
 """

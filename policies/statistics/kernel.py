@@ -16,7 +16,9 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 from policies.statistics.arguments import one_of, share
 from policies.statistics.result import Estimate, NotEstimable
 
-_BLOCK: Final = 1 << 13  # numbers, fewer than any BLAS shares out among threads
+# Numbers in a block, and multiplications for one: fewer than any BLAS shares out among threads.
+_BLOCK: Final = 1 << 13
+_PRODUCTS: Final = 1 << 17
 
 Detail = tuple[str, float | tuple[float, ...] | str]
 
@@ -137,7 +139,7 @@ def welch_df(variance_a: float, df_a: float, variance_b: float, df_b: float) -> 
 
 
 def over_rows(weights: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``weights @ rows`` of (E,) or (C, E) by (E, N), in blocks of columns, each for one processor.
+    """``weights @ rows`` of (E,) or (..., C, E) by (..., E, N), in blocks of columns, each for one processor.
 
     A product of this size takes some microseconds, and waking the BLAS' threads for it takes as long on a
     quiet machine and a hundred times as long on a busy one.
@@ -145,8 +147,13 @@ def over_rows(weights: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArra
     >>> over_rows(np.array([1.0, 2.0]), np.arange(8.0).reshape(2, 4)).tolist()
     [8.0, 11.0, 14.0, 17.0]
     """
-    height, length = rows.shape
-    width = gcd(length, 1 << max(_BLOCK // max(height, 1), 1).bit_length() - 1)
-    blocks = weights @ rows.reshape(height, length // width, width).swapaxes(0, 1) if length else rows
-    product: NDArray[np.float64] = np.moveaxis(blocks, 0, -2).reshape(*weights.shape[:-1], length)
-    return product
+    height, length = rows.shape[-2:]
+    many = np.atleast_2d(weights)
+    room = min(_BLOCK, _PRODUCTS // max(many.shape[-2], 1)) // max(height, 1)
+    width = gcd(length, 1 << max(room, 1).bit_length() - 1)
+    if not length:
+        return weights @ rows
+    blocks = rows.reshape(*rows.shape[:-1], length // width, width).swapaxes(-3, -2)
+    product = (many[..., None, :, :] @ blocks).swapaxes(-3, -2)
+    found: NDArray[np.float64] = product.reshape(*product.shape[:-2], length)
+    return found[0] if weights.ndim == 1 else found

@@ -8,10 +8,10 @@ import numpy as np
 
 from policies.metric import BetaPrior, MetricSpec
 from policies.statistics.bayes.thompson import thompson_weights
-from policies.statistics.reporting.compare import Comparer
+from policies.statistics.reporting.comparer import Comparer
 from policies.statistics.reporting.contrasts import contrasts
 from policies.statistics.reporting.settings import AnalysisSettings
-from policies.statistics.reporting.traffic import Measured, Traffic
+from policies.statistics.reporting.traffic import Traffic
 from policies.statistics.result import NotEstimable
 from policies.statistics.strata.additive import quasi_variances
 
@@ -36,7 +36,7 @@ def normal_prior(spec: MetricSpec) -> tuple[float, float]:
 
 
 def probabilities_best(
-    traffic: Traffic, metric: Measured, comparer: Comparer, settings: AnalysisSettings, held: str | None
+    traffic: Traffic, comparer: Comparer, settings: AnalysisSettings, held: str | None
 ) -> list[Chance]:
     """The probability to be the best of each of V variants, control first; they sum to 1.
 
@@ -50,7 +50,8 @@ def probabilities_best(
     with the reason when the evidence is too thin or not mature, for operational metrics, and when ``held``
     says why no effect can be trusted.
     """
-    name, count = metric.spec.name, len(traffic.variants)
+    metric, count = comparer.metric, len(traffic.variants)
+    name = metric.spec.name
     compared = np.flatnonzero(traffic.routed.sum(axis=0)).tolist()
     reason = held
     if metric.family != "declared":
@@ -59,7 +60,7 @@ def probabilities_best(
         reason = "fewer than two variants have traffic"
     if reason is not None:
         return [NotEstimable(name, reason)] * count
-    found = contrasts(metric, comparer, compared)
+    found = contrasts(comparer)
     if isinstance(found, NotEstimable):
         return [found] * count
     late = traffic.too_immature(found.variants, found.kept, settings.max_immature_share)

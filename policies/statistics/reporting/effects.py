@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import inf, sqrt
 from typing import Final
@@ -12,16 +13,30 @@ from numpy.typing import NDArray
 
 from policies.metric import MetricSpec
 from policies.statistics.health.outcome_rate import outcome_rate_of
+from policies.statistics.means import Mean
 from policies.statistics.reporting.best import Chance, probabilities_best
-from policies.statistics.reporting.compare import Comparer, Difference
+from policies.statistics.reporting.compare import Difference
+from policies.statistics.reporting.comparer import Comparer
+from policies.statistics.reporting.epochs import Within, within_epochs
 from policies.statistics.reporting.judge import Candidate, judged
 from policies.statistics.reporting.latency import Latency, QuantileDifference
 from policies.statistics.reporting.result import Effect, MetricMean, Shown
 from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import LATENCIES, QUANTILES, Measured, Traffic
+from policies.statistics.reporting.weighing import Weighing
 from policies.statistics.result import NotEstimable, Test
 
 _NOT_OF_QUANTILES: Final = NotEstimable("probability to be best", "for declared metrics only")
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """One metric: by variant its count and mean, its difference (but for the control) and its chance."""
+
+    metric: Measured
+    means: list[tuple[float, Mean | None]]
+    differences: list[Difference | NotEstimable]
+    best: list[Chance]
 
 
 class Analysis:
@@ -44,8 +59,11 @@ class Analysis:
         self._found: dict[str, list[Effect | Candidate]] = {"declared": [], "operational": []}
         self._means: list[list[MetricMean]] = [[] for _ in traffic.variants]
         self.rates: list[tuple[str, Test | NotEstimable]] = []
-        for metric in metrics:
-            self._add(metric)
+        self._request_weighing = Weighing.of(traffic, traffic.requests, settings)
+        compared = [self._compared(metric) for metric in metrics]
+        within = within_epochs(traffic, [each.metric.panel for each in compared], settings)
+        for each, epochs in zip(compared, within, strict=True):
+            self._add(each, epochs)
         self._found["operational"] += self._of_quantiles()
 
     def effects(self) -> tuple[Effect, ...]:
@@ -70,33 +88,39 @@ class Analysis:
                     rows.append(MetricMean(f"{name}_{label}", count, *bounds))
         return tuple(rows)
 
-    def _add(self, metric: Measured) -> None:
-        comparer = Comparer(self._traffic, metric, self._settings)
-        best = probabilities_best(self._traffic, metric, comparer, self._settings, self._held)
-        for v in range(len(self._traffic.variants)):
-            if v > 0:
-                self._found[metric.family].append(self._of_mean(metric, comparer, v, best[v]))
-            count, mean = float(metric.panel.total[:, v].sum()), comparer.mean(v)
-            value, error = (None, None) if mean is None else (mean.value, sqrt(mean.variance))
-            chance = _value(best[v])
-            row = MetricMean(metric.spec.name, count, value, error, probability_best=chance)
-            self._means[v].append(row)
+    def _compared(self, metric: Measured) -> _Compared:
+        """All that is asked of the metric's sums by bucket: the next metric's take their place."""
+        traffic, settings, shared = self._traffic, self._settings, self._request_weighing
+        weighing = shared if metric.counted is None else Weighing.of(traffic, metric.counted, settings)
+        comparer = Comparer(metric, weighing, settings)
+        variants = range(len(traffic.variants))
         if metric.counted is not None:
-            test = outcome_rate_of(metric.counted, self._traffic.requests)
-            self.rates.append((metric.spec.name, test))
+            self.rates.append((metric.spec.name, outcome_rate_of(metric.counted, traffic.requests)))
+        return _Compared(
+            metric,
+            [(comparer.count(v), comparer.mean(v)) for v in variants],
+            [comparer.difference(v) for v in variants[1:]],
+            probabilities_best(traffic, comparer, settings, self._held),
+        )
+
+    def _add(self, compared: _Compared, epochs: Sequence[Within]) -> None:
+        metric = compared.metric
+        for v, (found, within) in enumerate(zip(compared.differences, epochs, strict=True), start=1):
+            self._found[metric.family].append(self._of_mean(metric, found, v, compared.best[v], within))
+        for rows, (count, mean), best in zip(self._means, compared.means, compared.best, strict=True):
+            value, error = (None, None) if mean is None else (mean.value, sqrt(mean.variance))
+            rows.append(MetricMean(metric.spec.name, count, value, error, probability_best=_value(best)))
 
     def _of_mean(
-        self, metric: Measured, comparer: Comparer, variant: int, best: Chance
+        self, metric: Measured, found: Difference | NotEstimable, variant: int, best: Chance, within: Within
     ) -> Effect | Candidate:
         spec, name, settings = metric.spec, self._traffic.variants[variant], self._settings
-        found = comparer.difference(variant)
         if isinstance(found, NotEstimable):
             return self._unknown(spec.name, name, metric.family, found, best)
         reason, slack = self._held, 0.0
         if metric.family == "declared":
             late, slack = self._immaturity(metric, found, variant)
             reason = self._held or late
-        epochs, heterogeneity = comparer.by_epoch(variant)
         effect = Effect(
             metric=spec.name,
             variant=name,
@@ -116,11 +140,11 @@ class Analysis:
             non_inferior=self._non_inferior(spec, found, slack) if reason is None else None,
             covariate=spec.covariate,
             variance_reduction=found.variance_reduction,
-            heterogeneity_p=heterogeneity,
+            heterogeneity_p=within[1],
             maturity_slack=slack,
             probability_best=_value(best),
             probability_best_reason=_reason(best),
-            epochs=epochs,
+            epochs=within[0],
             epochs_left_out=self._left_out(found.kept),
         )
         per_day = self._traffic.units_per_day(variant, found.kept, self._seconds)

@@ -27,12 +27,13 @@ Floats = NDArray[np.float64]
 class Counts:
     """What values are counted over: ``array`` (E, V, B), E epochs by V variants by B buckets.
 
-    The rest is (E, V): ``total``, the ``clusters`` that hold anything, and ``factor``, what a residual is
-    multiplied by to be an influence: sqrt(M / (M - 1)) over the total for M clusters, 0 for fewer than two.
-    Metrics per request share one of these.
+    ``held`` (E, V, B) says which of them hold anything. The rest is (E, V): ``total``, the ``clusters`` held,
+    and ``factor``, what a residual is multiplied by to be an influence: sqrt(M / (M - 1)) over the total for
+    M clusters, 0 for fewer than two. Metrics per request share one of these.
     """
 
     array: Floats
+    held: NDArray[np.bool_]
     total: Floats
     clusters: NDArray[np.int64]
     factor: Floats
@@ -40,12 +41,32 @@ class Counts:
     @staticmethod
     def of(array: Floats) -> Counts:
         """From the counts (E, V, B) themselves."""
-        clusters = (array != 0.0).view(np.int8).sum(axis=2, dtype=np.int32).astype(np.int64)
+        held = array != 0.0
+        clusters = held.view(np.int8).sum(axis=2, dtype=np.int32).astype(np.int64)
         total, known = array.sum(axis=2), clusters > 1
         factor = (
             np.sqrt(clusters / np.where(known, clusters - 1.0, 1.0)) * known / np.where(known, total, 1.0)
         )
-        return Counts(array, total, clusters, factor)
+        return Counts(array, held, total, clusters, factor)
+
+    def clusters_over(self, kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How many buckets of each variant hold anything in any of the kept epochs (E,): (V,)."""
+        held: NDArray[np.bool_] = self.held if kept.all() else self.held[kept]
+        clusters: NDArray[np.int64] = np.count_nonzero(held.any(axis=0), axis=1)
+        return clusters
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """V variants' means over epochs under R weightings, (V, R), their variances, and influences (V, R, B).
+
+    ``mapped`` (C, B) are the influences of linear maps of all variants' means in all epochs.
+    """
+
+    value: Floats
+    variance: Floats
+    influence: Floats
+    mapped: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +112,31 @@ class Panel:
         """The epochs (E,) in which both variants have at least two clusters."""
         return (self.clusters[:, control] > 1) & (self.clusters[:, treatment] > 1)
 
-    def combine(self, variant: int, weights: Floats) -> tuple[Mean, Floats]:
-        """A variant's mean over epochs by ``weights`` (E,), and its influence (B,), summed over epochs.
+    def combine(self, weights: Floats, maps: Floats | None = None) -> Combined:
+        """The variants' means over epochs by each of the weightings (R, E), whatever each is used for.
 
-        Each epoch adds ``W_e`` times what ``BucketSums.influence`` says of it; epochs of weight 0 are not
-        looked at, so that a variant may be missing there.
+        Each epoch adds ``W_e`` times what ``BucketSums.influence`` says of it, and nothing where a variant
+        has fewer than two clusters: a weighting serves the variants that have data wherever it has weight.
+        ``maps`` (V, C, E) are further weights of all means together, of which the influence is wanted.
         """
-        counted, inside = self.counts.array[:, variant], weights > 0.0
-        means = np.where(inside, self.mean[:, variant], 0.0)
-        pull = weights * self.counts.factor[:, variant]
-        influence = over_rows(pull, self.residual[:, variant])
-        clusters = int(np.count_nonzero(over_rows(inside.astype(np.float64), counted)))
-        square, sizes = float(influence @ influence), np.abs(pull * means)
+        variants, count = self.mean.shape[1], len(weights)
+        rows = np.broadcast_to(weights, (variants, *weights.shape))
+        if maps is not None:
+            # A variance that is only rounding is none.
+            rows = np.concatenate((rows, maps * (self.variance.T > 0.0)[:, None]), axis=1)
+        pull = rows * self.counts.factor.T[:, None]
+        pulled = over_rows(pull, self.residual.swapaxes(0, 1))
+        influence = pulled[:, :count]
+        variance = np.einsum("vrb,vrb->vr", influence, influence)
+        known = np.nan_to_num(self.mean)
+        sizes = np.abs(pull[:, :count] * known.T[:, None])
         # The scale of what was subtracted is never above the sum of the totals: mostly that is answer enough.
-        if square <= (ROUNDING * float(sizes @ self.total[:, variant])) ** 2:
-            scale = over_rows(sizes, counted)
-            if square <= ROUNDING**2 * float(scale @ scale):
-                square, influence = 0.0, np.zeros_like(influence)
-        return Mean(float(weights @ means), square, clusters - 1.0, clusters), influence
+        above = variance <= (ROUNDING * (sizes @ self.total.T[:, :, None])[:, :, 0]) ** 2
+        for v, r in np.argwhere(above):
+            scale = over_rows(sizes[v, r], self.counts.array[:, v])
+            if variance[v, r] <= ROUNDING**2 * float(scale @ scale):
+                variance[v, r], influence[v, r] = 0.0, 0.0
+        return Combined((weights @ known).T, variance, influence, pulled[:, count:].sum(axis=0))
 
 
 def stratified_clustered(
@@ -139,8 +167,12 @@ def stratified_clustered(
         return NotEstimable(method, NONE_USABLE)
     weights = np.zeros(len(epochs))
     weights[kept] = stratum_weights([(a, b) for a, b in panel.total[kept].tolist()], weighting)
-    (a, pull_a), (b, pull_b) = panel.combine(0, weights), panel.combine(1, weights)
-    gap = pull_b - pull_a
+    found, clusters = panel.combine(weights[None]), panel.counts.clusters_over(kept).tolist()
+    a, b = (
+        Mean(float(found.value[v, 0]), float(found.variance[v, 0]), clusters[v] - 1.0, clusters[v])
+        for v in (0, 1)
+    )
+    gap = found.influence[1, 0] - found.influence[0, 0]
     df = welch_df(a.variance, a.df, b.variance, b.df) if a.variance + b.variance > 0.0 else inf
     return wald(
         method, b.value - a.value, float(gap @ gap), alpha, df=df,

@@ -16,3 +16,10 @@ def test_over_rows(shape: tuple[int, int], many: tuple[int, ...]) -> None:
     found = over_rows(weights, rows)
     assert found.shape == (*many, shape[1])
     assert np.allclose(found, weights @ rows)
+
+
+def test_over_rows_takes_many_products_at_once() -> None:
+    rng = np.random.default_rng(2)
+    rows, weights = rng.normal(size=(50, 3, 96)), rng.normal(size=(3, 5, 50))
+    found = over_rows(weights, rows.swapaxes(0, 1))
+    assert np.allclose(found, np.einsum("vre,evb->vrb", weights, rows))

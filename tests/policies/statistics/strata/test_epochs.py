@@ -50,11 +50,33 @@ def test_the_panel_agrees_with_bucket_sums() -> None:
             assert panel.mean[e, v] == pytest.approx(sums.mean)
             assert panel.variance[e, v] == pytest.approx(sums.variance_of_mean())
             assert panel.cross[e, v] == pytest.approx(float(sums.influence() @ row[0].influence()))
-    weights = np.array([0.1, 0.2, 0.0, 0.7])
-    mean, influence = panel.combine(1, weights)
-    expected = sum(w * row[1].influence() for w, row in zip(weights, cells, strict=True))
-    assert np.allclose(influence, expected)
-    assert mean.value == pytest.approx(sum(w * row[1].mean for w, row in zip(weights, cells, strict=True)))
+    weights = np.array([[0.1, 0.2, 0.0, 0.7], [0.25, 0.25, 0.25, 0.25]])
+    maps = rng.normal(size=(3, 2, 4))
+    found = panel.combine(weights, maps)
+    means = np.array([[sums.mean for sums in row] for row in cells])
+    pulls = np.array([[sums.influence() for sums in row] for row in cells])
+    assert np.allclose(found.value, (weights @ means).T)
+    assert np.allclose(found.influence, np.einsum("re,evb->vrb", weights, pulls))
+    assert np.allclose(found.variance, np.square(found.influence).sum(axis=2))
+    assert np.allclose(found.mapped, np.einsum("vce,evb->cb", maps, pulls))
+
+
+def test_what_varies_only_by_rounding_does_not_vary() -> None:
+    """A mean of 0.1 in every bucket: sums of tenths are not exact, and their spread is no variance."""
+    n = np.random.default_rng(5).poisson(5.0, (3, 2, 64)).astype(float)
+    panel = Panel.of(Counts.of(n), n * 0.1)
+    found = panel.combine(np.full((1, 3), 1.0 / 3.0), np.ones((2, 1, 3)))
+    assert not found.variance.any()
+    assert not found.influence.any()
+    assert not found.mapped.any()
+
+
+def test_clusters_are_the_buckets_that_hold_anything_in_any_kept_epoch() -> None:
+    n = np.zeros((3, 2, 8))
+    n[0, 0, :3] = n[1, 0, 2:5] = n[2, 1, 7] = 1.0
+    counts = Counts.of(n)
+    assert counts.clusters_over(np.array([True, True, True])).tolist() == [5, 1]
+    assert counts.clusters_over(np.array([True, False, True])).tolist() == [3, 1]
 
 
 def test_large_offsets_do_not_cancel() -> None:

@@ -1,0 +1,82 @@
+"""How far is each variant from the control within each epoch, and do the epochs agree?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import compress
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.statistics.reporting.compare import quantiles
+from policies.statistics.reporting.result import EpochEffects
+from policies.statistics.reporting.settings import AnalysisSettings
+from policies.statistics.reporting.traffic import Traffic
+from policies.statistics.strata.clustered import Panel
+from policies.statistics.strata.inverse_variance import combined
+
+Floats = NDArray[np.float64]
+Within = tuple[EpochEffects, float | None]
+
+
+def within_epochs(
+    traffic: Traffic, panels: Sequence[Panel], settings: AnalysisSettings
+) -> list[list[Within]]:
+    """For each of M panels and of V - 1 variants: the unadjusted effects by epoch, and Cochran's Q's p-value.
+
+    An epoch counts where both variants have two clusters. All is computed at once, as arrays (M, V - 1, E).
+    """
+    total, mean, variance, cross, clusters = (
+        np.array([getattr(panel, name) for panel in panels]).swapaxes(1, 2)
+        for name in ("total", "mean", "variance", "cross", "clusters")
+    )
+    kept = ((clusters > 1) & (clusters[:, :1] > 1))[:, 1:]
+    variances = (variance[:, :1] + variance - 2.0 * cross)[:, 1:]
+    errors = np.sqrt(np.maximum(variances, 0.0))
+    values = (mean - mean[:, :1])[:, 1:]
+    counts = np.minimum(traffic.units.T, total)
+    smaller, n = np.minimum(counts, counts[:, :1])[:, 1:], (counts + counts[:, :1])[:, 1:]
+    df = np.minimum(clusters, clusters[:, :1])[:, 1:] - 1.0
+    enough = kept & (smaller >= settings.minimum_units) & (errors > 0.0)
+
+    factors = quantiles(np.where(enough, n, 1.0), np.where(enough, df, 1.0), settings)
+    widths = np.where(enough, factors, 0.0) * errors
+    columns = values, errors, values - widths, values + widths
+
+    numbers = [epoch.number for epoch in traffic.evidence.epochs]
+    each = len(traffic.variants) - 1
+    shape = len(panels) * each, len(numbers)
+    rows = zip(*(column.reshape(shape).tolist() for column in (kept, enough, *columns)), strict=True)
+    disagree = _disagree(*(column.reshape(shape) for column in (values, variances, enough)))
+    found = [(_effects(numbers, *row), p_value) for row, p_value in zip(rows, disagree, strict=True)]
+    return [found[m * each : (m + 1) * each] for m in range(len(panels))]
+
+
+def _effects(
+    numbers: list[int],
+    kept: list[bool],
+    enough: list[bool],
+    values: list[float],
+    errors: list[float],
+    *bounds: list[float],
+) -> EpochEffects:
+    """One variant's columns: epochs not kept are left out, and without enough units have no interval."""
+    known: Iterable[list[float | None]] = (
+        [bound if sure else None for bound, sure in zip(each, enough, strict=True)] for each in bounds
+    )
+    low, high = (tuple(compress(each, kept)) for each in known)
+    epoch, difference, error = compress(numbers, kept), compress(values, kept), compress(errors, kept)
+    return EpochEffects(tuple(epoch), tuple(difference), tuple(error), low, high)
+
+
+def _disagree(values: Floats, variances: Floats, enough: NDArray[np.bool_]) -> list[float | None]:
+    """Cochran's Q's p-value of each row (E), None with fewer than two epochs."""
+    comparable = np.count_nonzero(enough, axis=1) > 1
+    found: list[float | None] = [None] * len(comparable)
+    if comparable.any():
+        inside, spread = enough[comparable], variances[comparable]
+        precision = np.divide(1.0, spread, out=np.zeros_like(spread), where=inside)
+        p_values = combined(np.where(inside, values[comparable], 0.0), precision)[3]
+        for place, p_value in zip(np.flatnonzero(comparable).tolist(), p_values.tolist(), strict=True):
+            found[place] = p_value
+    return found
