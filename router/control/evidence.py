@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import expm1, log
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from policies.statistics.evidence import BucketSums, EpochEvidence, ExperimentEv
 from router.settings import Experiment, Metric
 from router.state import Epoch
 from router.store import layout
-from router.store.cells import Cell, Place, outcome_name, read_cells
+from router.store.cells import Cell, Place, read_cells
 from router.store.states import read_epochs
 
 _MICROSECOND: Final = 1e-6
@@ -24,9 +24,6 @@ _MICROSECOND: Final = 1e-6
 # So many of an experiment's cells (an epoch's variants) are read at once: some ten megabytes at most.
 _CELLS_AT_ONCE: Final = 16
 
-# By bucket, in the order of `layout.ARRAYS`; what follows them there is by latency cell.
-_COUNTS: Final = layout.ARRAYS[:4]
-_HISTOGRAMS: Final = layout.ARRAYS[4:]
 _FALLBACKS: Final = "fallbacks"
 
 
@@ -51,8 +48,8 @@ async def read_evidence(
     epochs = [each for each in known if only is None or only(each, ended.get(each.number))]
     places = [Place(name, epoch.number, variant) for epoch in epochs for variant in epoch.weights]
     mature = now - experiment.attribution
-    counts, sums, histograms = array_names(experiment.metrics)
-    arrays = [*counts, *sums, *histograms] if latencies else [*counts, *sums]
+    types = types_of(experiment.metrics)
+    arrays = [name for name, kind in types.items() if latencies or kind != layout.CELL_TYPE]
     counters = [_FALLBACKS, *(_capped(each) for each in experiment.metrics if each.cap is not None)]
     found: dict[int, dict[str, VariantEvidence]] = {epoch.number: {} for epoch in epochs}
     for first in range(0, len(places), _CELLS_AT_ONCE):
@@ -79,21 +76,19 @@ async def read_evidence(
     )
 
 
-def array_names(metrics: Sequence[Metric]) -> tuple[list[str], list[str], list[str]]:
-    """The names of all sums by bucket that are whole numbers, of those that are not, and of histograms."""
-    counts = [*_COUNTS, *(outcome_name(each.name, each.kind, "count") for each in metrics)]
-    sums = [outcome_name(each.name, each.kind, "sum") for each in metrics]
-    return counts, sums, list(_HISTOGRAMS)
+def types_of(metrics: Iterable[Metric]) -> dict[str, str]:
+    """The arrays that an experiment with these metrics has, and their types."""
+    return layout.array_types((each.name, each.kind) for each in metrics)
 
 
 def _decoded(
     cells: Sequence[Cell], metrics: Sequence[Metric], mature: float
 ) -> Iterator[VariantEvidence | None]:
     """Each cell's evidence; None where there is nothing."""
-    count_names, sum_names, histogram_names = array_names(metrics)
-    counts = _arrays(cells, count_names, layout.COUNT_TYPE, np.int64, BUCKETS)
-    sums = _arrays(cells, sum_names, layout.SUM_TYPE, np.float64, BUCKETS)
-    histograms = _arrays(cells, histogram_names, layout.CELL_TYPE, np.int64, layout.GROUPS * CELLS)
+    types = types_of(metrics)
+    counts = _arrays(cells, types, layout.COUNT_TYPE, np.int64, BUCKETS)
+    sums = _arrays(cells, types, layout.SUM_TYPE, np.float64, BUCKETS)
+    histograms = _arrays(cells, types, layout.CELL_TYPE, np.int64, layout.GROUPS * CELLS)
     for place, cell in enumerate(cells):
         if cell.empty:
             yield None
@@ -122,7 +117,7 @@ def _decoded(
 
 
 def _capped(metric: Metric) -> str:
-    return outcome_name(metric.name, metric.kind, "capped")
+    return layout.outcome_name(metric.name, metric.kind, "capped")
 
 
 def linear_count(marked: int) -> tuple[float, float]:
@@ -142,9 +137,10 @@ def linear_count(marked: int) -> tuple[float, float]:
 
 
 def _arrays(
-    cells: Sequence[Cell], names: Sequence[str], kind: str, own: type[np.generic], size: int
+    cells: Sequence[Cell], types: Mapping[str, str], kind: str, own: type[np.generic], size: int
 ) -> NDArray[Any]:
-    """Strings as arrays of ``size`` in the ``own`` type: what lies beyond a string's end is zero."""
+    """The arrays of one ``kind``, (cells, arrays, size) in the ``own`` type."""
+    names = [name for name, each in types.items() if each == kind]
     found = np.zeros((len(cells), len(names), size), own)
     for row, cell in zip(found, cells, strict=True):
         for array, name in zip(row, names, strict=True):

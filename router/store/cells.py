@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any, Final
 
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from router.store import keys
 from router.store.client import seam
-from router.store.folded import Folded, decode, encode, periods_together, unpack, with_units
+from router.store.folded import (
+    Folded,
+    added,
+    decode,
+    encode,
+    pack,
+    periods_together,
+    unpack,
+    width,
+    with_units,
+)
 from router.store.script import Script
 
 _UNITS: Final = "units"
@@ -29,7 +40,7 @@ class Place:
     variant: str
 
     def key(self, what: str) -> str:
-        """Where a sum of it is kept, by the name that `router.store.layout` or `outcome_name` gives it."""
+        """Where a sum of it is kept, by the name that `router.store.layout` gives it."""
         return keys.sums(self.experiment, self.epoch, self.variant, what)
 
     @property
@@ -68,7 +79,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Loose:
-    """What of one place is not folded yet, and the ``digest`` of it and of what is."""
+    """What of one place is not folded, beside what is, and the ``digest`` of both."""
 
     strings: Mapping[str, bytes]
     bitmap: bytes
@@ -76,10 +87,15 @@ class Loose:
     folded: Folded
     digest: str
 
-
-def outcome_name(metric: str, kind: str, what: str) -> str:
-    """The name of a metric's sum, as `router.store.keys.outcomes` has it at the end."""
-    return f"{kind}:{metric}:{what}"
+    def together(self, types: Mapping[str, str], *, keep_bitmap: bool) -> Folded:
+        """All of it folded; ``types`` as `layout.array_types` has them, ``keep_bitmap`` as `with_units`."""
+        arrays = dict(self.folded.arrays)
+        for name, late in self.strings.items():
+            whole = added(unpack(arrays[name]), late, types[name]) if name in arrays else late
+            arrays[name] = pack(whole, width(types[name]))
+        periods = periods_together(self.folded.periods, self.periods)
+        folded = replace(self.folded, periods=periods, arrays=arrays)
+        return with_units(folded, self.bitmap, keep_bitmap=keep_bitmap)
 
 
 async def read_cells(
@@ -121,12 +137,16 @@ async def read_cells(
     return cells
 
 
-async def read_loose(redis: Redis, place: Place, arrays: Sequence[str]) -> Loose | None:
-    """What of one place is to be folded; None where nothing is."""
+async def is_loose(redis: Redis, place: Place, arrays: Iterable[str]) -> bool:
+    """Whether there is anything of one place that is not folded."""
     with seam():
         there: Any = await redis.exists(*(place.key(name) for name in (*arrays, _UNITS, _PERIODS)))
-        if not there:
-            return None
+    return bool(there)
+
+
+async def read_loose(redis: Redis, place: Place, arrays: Sequence[str]) -> Loose:
+    """What of one place is not folded, and what is."""
+    with seam():
         async with redis.pipeline(transaction=True) as pipe:
             pipe.mget([place.folded, *map(place.key, (*arrays, _UNITS))])
             pipe.hgetall(place.key(_PERIODS))

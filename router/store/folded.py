@@ -7,6 +7,7 @@ significance and then compressed, so that what was never added to costs next to 
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Mapping
 from typing import Final
@@ -16,6 +17,7 @@ from msgspec import Struct
 
 from policies.assignment import POSITIONS
 from router.errors import TurnoutError
+from router.store import layout
 
 # A bitmap that is compressed to more than this, as from some 10,000 units on, is left out once its epoch is
 # settled, and its count is kept. What comes later still is what a worker could not send for the whole of the
@@ -35,6 +37,10 @@ class Folded(Struct, frozen=True, kw_only=True):
     periods: dict[int, int] = {}
     arrays: dict[str, bytes] = {}
 
+
+# By the types in `layout`: as `struct` names them, and the largest number, at which they stay.
+_CODES: Final = {layout.COUNT_TYPE: "q", layout.CELL_TYPE: "I", layout.SUM_TYPE: "d"}
+_MOST: Final = {layout.COUNT_TYPE: 2**63 - 1, layout.CELL_TYPE: 2**32 - 1}
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Folded).decode
@@ -74,6 +80,25 @@ def unpack(packed: bytes) -> bytes:
     for place in range(width):
         numbers[place::width] = plain[1 + place * size : 1 + (place + 1) * size]
     return bytes(numbers)
+
+
+def width(kind: str) -> int:
+    """How many bytes a number of one of the types in `router.store.layout` has."""
+    return struct.calcsize(_CODES[kind])
+
+
+def added(one: bytes, other: bytes, kind: str) -> bytes:
+    """Two arrays of a type, number by number; the shorter one is filled up with zeros.
+
+    >>> added(bytes([0, 0, 0, 1, 255, 255, 255, 255]), bytes([0, 0, 0, 5, 0, 0, 0, 9]), ">u4").hex()
+    '00000006ffffffff'
+    """
+    code = _CODES[kind]
+    size = max(len(one), len(other))
+    codes = f">{size // struct.calcsize(code)}{code}"
+    pairs = zip(*(struct.unpack(codes, each.ljust(size, b"\0")) for each in (one, other)), strict=True)
+    most = _MOST.get(kind)
+    return struct.pack(codes, *(a + b if most is None else min(a + b, most) for a, b in pairs))
 
 
 def with_units(folded: Folded, late: bytes, *, keep_bitmap: bool) -> Folded:

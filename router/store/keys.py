@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from router.store.layout import outcome_name
+
 STATE: Final = "{turnout}:state"
 NOTICE: Final = "{turnout}:notice"
 SIGNING_KEY: Final = "{turnout}:key"
@@ -73,7 +75,7 @@ def outcomes(experiment: str, epoch: int, variant: str, metric: str, kind: str, 
 
     The kind is in the key, so that sums of two kinds never mix.
     """
-    return f"turnout:{{{experiment}}}:{epoch}:{variant}:{kind}:{metric}:{what}"
+    return sums(experiment, epoch, variant, outcome_name(metric, kind, what))
 
 
 def decisions(experiment: str) -> str:

@@ -7,6 +7,7 @@ additions, and one read that numpy takes as it is. What lies beyond a string's e
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import ceil
 from typing import Final
 
@@ -30,6 +31,26 @@ PERIODS_IN_WINDOW: Final = 360
 COUNT_TYPE: Final = ">i8"
 CELL_TYPE: Final = ">u4"
 SUM_TYPE: Final = ">f8"
+
+
+def outcome_name(metric: str, kind: str, what: str) -> str:
+    """The name of a metric's sum: ``count``, ``sum`` or ``capped``."""
+    return f"{kind}:{metric}:{what}"
+
+
+def array_types(metrics: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The type of the numbers in each array there is, by its name; ``metrics`` are names and kinds.
+
+    >>> list(array_types([("won", "binary")]).items())[-4:-2]
+    [('binary:won:count', '>i8'), ('binary:won:sum', '>f8')]
+    """
+    metrics = list(metrics)
+    return {
+        **dict.fromkeys(ARRAYS[:4], COUNT_TYPE),
+        **{outcome_name(*metric, "count"): COUNT_TYPE for metric in metrics},
+        **{outcome_name(*metric, "sum"): SUM_TYPE for metric in metrics},
+        **dict.fromkeys(ARRAYS[4:], CELL_TYPE),
+    }
 
 
 def period_end(now: float, window: float) -> int:
