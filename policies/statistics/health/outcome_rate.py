@@ -101,10 +101,11 @@ def outcome_rate_of(outcomes: Counts, requests: Counts) -> Test | NotEstimable:
     together = np.where(kept, sizes.sum(axis=1), 1.0)
     rates = outcomes.total.sum(axis=1) / together * kept
     shares = (sizes / together[:, None]).T
-    pulls = np.zeros((sizes.shape[1], requests.array.shape[2]))
-    for v, others in enumerate(np.eye(len(pulls))[:, :, None] - shares):
-        pulls += over_rows(kept * others, outcomes.array[:, v])
-        pulls -= over_rows(rates * others, requests.array[:, v])
+    own = kept * (np.eye(sizes.shape[1])[:, :, None] - shares)
+    pulls = over_rows(own, outcomes.array.swapaxes(0, 1)) - over_rows(
+        own * rates, requests.array.swapaxes(0, 1)
+    )
+    pulls = pulls.sum(axis=0)
     score = pulls.sum(axis=1)
     covariance = pulls @ pulls.T
     scale = float(np.abs(covariance).max())

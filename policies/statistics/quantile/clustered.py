@@ -56,10 +56,10 @@ class Ranked:
 
     def cell(self, multiplier: float) -> int | None:
         """The cell at the share q + multiplier * error; None beyond all that was seen."""
-        at = self.q + multiplier * self.error
+        at, cumulative = self.q + multiplier * self.error, self.cumulative
         if not 0.0 < at < 1.0:
             return None
-        return bisect_left(self.cumulative, at * self.cumulative[-1] * (1.0 - 1e-12))
+        return bisect_left(cumulative, at * cumulative[-1] * (1.0 - 1e-12))
 
     def centre(self, multiplier: float) -> float:
         """The value of that cell in seconds; 0 and infinity beyond all that was seen."""
@@ -170,19 +170,20 @@ def ranked_difference(
     """``clustered_quantile_difference`` of quantiles that have been found before."""
     freedom = min(base.groups, other.groups) - 1
     width = critical(alpha, freedom) if multiplier is None else positive("multiplier", multiplier)
-    difference = other.centre(0.0) - base.centre(0.0)
-    down, up = _reach(base, other, width), _reach(base, other, -width)
+    centres = base.centre(0.0), other.centre(0.0)
+    difference = centres[1] - centres[0]
+    down, up = _reach(base, other, centres, width), _reach(base, other, centres, -width)
     return Estimate(
         method=_DIFFERENCE,
         estimate=difference,
         low=difference - down,
         high=difference + up,
         level=1.0 - alpha,
-        p_value=_p_value(base, other, difference, freedom) if multiplier is None else None,
+        p_value=_p_value(base, other, centres, freedom) if multiplier is None else None,
         assumptions=ASSUMPTIONS,
         details=(
-            ("control", base.centre(0.0)),
-            ("treatment", other.centre(0.0)),
+            ("control", centres[0]),
+            ("treatment", centres[1]),
             ("df", float(freedom)),
             ("multiplier", width),
         ),
@@ -227,25 +228,28 @@ def standardised(histograms: Floats, sizes: Floats, weights: Floats) -> Floats:
     return total
 
 
-def _reach(base: Ranked, other: Ranked, multiplier: float) -> float:
+def _reach(base: Ranked, other: Ranked, centres: tuple[float, float], multiplier: float) -> float:
     """How far below (multiplier > 0) or above (< 0) the difference its interval ends, in seconds."""
     end_a, end_b = base.centre(multiplier), other.centre(-multiplier)
     if inf in (end_a, end_b):
         return inf
-    return hypot(base.centre(0.0) - end_a, other.centre(0.0) - end_b) + RELATIVE_ERROR * (end_a + end_b)
+    return hypot(centres[0] - end_a, centres[1] - end_b) + RELATIVE_ERROR * (end_a + end_b)
 
 
-def _p_value(base: Ranked, other: Ranked, difference: float, freedom: int) -> float:
+def _p_value(base: Ranked, other: Ranked, centres: tuple[float, float], freedom: int) -> float:
     """Bisection on the multiplier: the interval grows with it, in steps of cells."""
+    difference = centres[1] - centres[0]
     side = 1.0 if difference > 0.0 else -1.0
+    distance = abs(difference)
     low, high = 0.0, _FARTHEST
-    if _reach(base, other, side * 1e-9) >= abs(difference):
+    if _reach(base, other, centres, side * 1e-9) >= distance:
         return 1.0
-    if _reach(base, other, side * high) < abs(difference):
+    if _reach(base, other, centres, side * high) < distance:
         return two_sided(high, freedom)
     for _ in range(32):
         middle = (low + high) / 2.0
-        low, high = (low, middle) if _reach(base, other, side * middle) >= abs(difference) else (middle, high)
+        reached = _reach(base, other, centres, side * middle) >= distance
+        low, high = (low, middle) if reached else (middle, high)
     return two_sided(high, freedom)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import inf, log, sqrt
@@ -87,6 +88,18 @@ class Difference:
 def quantile(n: float, settings: AnalysisSettings, alpha: float) -> float:
     """The always-valid critical value at n units and level alpha, tuned once for ``settings.alpha``."""
     return asymptotic.critical_value(n, alpha, _tuning(settings.n_star, settings.alpha, alpha))
+
+
+def widths(settings: AnalysisSettings, alpha: float) -> Callable[[float], float]:
+    """``quantile(n, settings, alpha)`` over the root of n > 0, for many n: what intervals shrink by."""
+    square = asymptotic.rho(settings.alpha, settings.n_star) ** 2
+    constant = -2.0 * log(alpha)
+
+    def width(n: float) -> float:
+        x = n * square
+        return sqrt((x + 1.0) / x * (log(x + 1.0) + constant) / n)
+
+    return width
 
 
 def quantiles(n: Floats, df: Floats, settings: AnalysisSettings) -> Floats:

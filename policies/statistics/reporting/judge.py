@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, isfinite, sqrt
+from math import ceil, inf, isfinite, sqrt
 
 from policies.metric import MetricSpec
 from policies.statistics.kernel import oriented
 from policies.statistics.multiplicity.adjusted import adjust
 from policies.statistics.multiplicity.levels import interval_alphas
-from policies.statistics.reporting.compare import quantile
+from policies.statistics.reporting.compare import widths
 from policies.statistics.reporting.days import FARTHEST, days_until_decision
 from policies.statistics.reporting.result import Decision, Effect, Interval
 from policies.statistics.reporting.settings import AnalysisSettings
@@ -103,15 +103,12 @@ def units_needed(
     target = distance if margin is None else max(distance, margin - distance)
     if target <= 0.0 or not isfinite(half) or effect.units <= 0.0:
         return None
-    scale = half * sqrt(effect.units) / quantile(effect.units, settings, alpha)
-
-    def wide(n: float) -> bool:
-        return scale * quantile(n, settings, alpha) / sqrt(n) > target
-
-    if wide(FARTHEST):
+    shrunk = widths(settings, alpha)
+    target *= shrunk(effect.units) / half if half > 0.0 else inf
+    if shrunk(FARTHEST) > target:
         return None
     low, high = effect.units, FARTHEST
     while high / low > 1.001:
         middle = sqrt(low * high)
-        low, high = (middle, high) if wide(middle) else (low, middle)
+        low, high = (middle, high) if shrunk(middle) > target else (low, middle)
     return max(ceil(high - effect.units), 1)
