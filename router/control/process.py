@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from router.cancelling import end_all
 from router.config_file import load
 from router.control.app import make_app
+from router.control.folding import keep_folding
 from router.control.leadership import Leadership
 from router.control.metrics_of_reports import ReportBook, keep_computing
 from router.control.planner import keep_planning
@@ -64,6 +65,7 @@ async def run(options: ControlProcess, ready: Callable[[], None]) -> None:
         partial(keep_computing, redis, book, time),
         leadership.keep,
         partial(keep_planning, redis, leadership, planning, time),
+        partial(keep_folding, redis, leadership, time),
     ]
     tasks = [asyncio.ensure_future(_after(begun, work)) for work in background]
     for task in tasks:
