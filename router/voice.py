@@ -16,11 +16,12 @@ class Voice:
     form: LogFormat = "text"
 
     def say(self, event: str, text: str, level: int = logging.INFO, /, **about: object) -> None:
-        """Say what happened: ``text`` to a reader, or the event's name with what it is about to a program."""
-        print(text if self.form == "text" else _as_json(event, level, about), file=sys.stderr, flush=True)
+        """Say what happened: ``text`` to a reader, and to a program also the event and what it is about."""
+        line = text if self.form == "text" else _as_json(event, text, level, about)
+        print(line, file=sys.stderr, flush=True)
 
 
-def _as_json(event: str, level: int, about: dict[str, object]) -> str:
-    record = logging.LogRecord("turnout.supervisor", level, __file__, 0, event, None, None)
+def _as_json(event: str, text: str, level: int, about: dict[str, object]) -> str:
+    record = logging.LogRecord("turnout.supervisor", level, __file__, 0, "%s", (text,), None)
     record.event, record.about = event, about
     return JsonLines().format(record)

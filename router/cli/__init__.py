@@ -16,12 +16,16 @@ def main() -> None:
 
     try:
         app(prog_name="turnout")
-    except ConfigurationError as error:
-        print(_message(error), file=sys.stderr)
-        sys.exit(2)
     except TurnoutError as error:
         print(_message(error), file=sys.stderr)
-        sys.exit(4 if error.status == 412 else 1)
+        sys.exit(exit_code(error))
+
+
+def exit_code(error: TurnoutError) -> int:
+    """The exit code of a command that ended with this error."""
+    if isinstance(error, ConfigurationError):
+        return 2
+    return 4 if error.status == 412 else 1
 
 
 def _message(error: TurnoutError) -> str:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 
+from router.cli import exit_code
 from router.config_file import load
-from router.errors import ConfigurationError
+from router.errors import ConfigurationError, TurnoutError
+from router.logs import configure
 from router.options import NodeOptions
 from router.store.address import parse
 from router.supervisor import supervise
+from router.voice import Voice
 
 _KEY_BYTES = range(16, 33)
 
 
 def run(options: NodeOptions) -> int:
-    """Run a node until a signal says stop; the exit status. `ConfigurationError` before anything was started.
+    """Run a node until a signal says stop; the exit status. `TurnoutError` where it cannot start.
 
-    The configuration file is read to see whether it can be used; whoever applies it reads it again.
+    A log in JSON has that error, too: then the exit status alone is left to say.
     """
+    if options.log_format == "text":
+        return _run(options)
+    configure(options.log_format)
+    try:
+        return _run(options)
+    except TurnoutError as error:
+        Voice(options.log_format).say("not_started", str(error), logging.ERROR)
+        return exit_code(error)
+
+
+def _run(options: NodeOptions) -> int:
+    """The configuration file is read to see whether it can be used; whoever applies it reads it again."""
     _check_ports(options)
     if options.redis_url is not None:
         parse(options.redis_url)

@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from router.logs import JsonLines
 from tests.router.data.backend import Backend
 from tests.router.data.conftest import experiment
 from tests.router.data.service import Service, serving, until
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +69,13 @@ def test_every_line_is_an_object_and_every_request_has_one(backend: Backend, tmp
         ]
         (ready,) = lines_of(service, "ready")
         assert (ready["data"], ready["workers"]) == (f"http://127.0.0.1:{service.port}", 1)
-        for line in lines(service):
-            assert {"time", "level", "logger"} <= line.keys()
-            assert line["logger"] != "turnout.supervisor" or "message" not in line
-        (change,) = [line for line in lines(service) if line.get("event") == "committed"]
+        assert ready["message"].startswith("ready: data http://")
+        (change,) = lines_of(service, "committed")
         assert change["who"] == "config file"
+        until(lambda: len(service.workers()) == 1, "there is a new worker")
+    every = lines(service)
+    assert all(list(line)[:5] == ["time", "level", "logger", "event", "message"] for line in every)
+    assert {"turnout.supervisor", "turnout.control", "turnout.access"} <= {line["logger"] for line in every}
 
 
 def test_no_request_is_in_the_log_by_itself(backend: Backend, tmp_path: Path) -> None:
@@ -85,7 +91,7 @@ def test_a_line_has_the_exception_and_whatever_it_is_about() -> None:
     try:
         raise ValueError("why")
     except ValueError as error:
-        about = {"event": "broke", "about": {"where": Path("a"), "text": "two\nlines"}}
+        about = {"event": "broke", "about": {"where": Path("a"), "text": "two\nlines", "level": 3}}
         record = logging.getLogger("x").makeRecord(
             "x", logging.ERROR, "f", 1, "%s", ("a",), (ValueError, error, error.__traceback__), extra=about
         )
@@ -97,3 +103,62 @@ def test_a_line_has_the_exception_and_whatever_it_is_about() -> None:
         "error",
     )
     assert "ValueError: why" in line["exception"]
+
+
+FALLING = """
+import asyncio, sys, threading, warnings
+from router.logs import configure
+
+configure("json")
+warnings.warn("two\\nlines")
+thread = threading.Thread(target=lambda: 1 // 0, name="worker bee")
+thread.start()
+thread.join()
+
+async def main():
+    asyncio.get_running_loop().call_soon(lambda: {}["nothing"])
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+asyncio.run(main())
+raise ArithmeticError("the end")
+"""
+
+
+def test_what_nobody_caught_is_one_object_a_line_too() -> None:
+    ran = subprocess.run([sys.executable, "-c", FALLING], capture_output=True, text=True, cwd=ROOT)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    warning, thread, loop, end = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert [line["level"] for line in (warning, thread, loop, end)] == [
+        "warning",
+        "error",
+        "error",
+        "critical",
+    ]
+    assert warning["logger"] == "py.warnings"
+    assert "two\nlines" in warning["message"]
+    assert "thread worker bee ended: ZeroDivisionError" in thread["message"]
+    assert "KeyError: 'nothing'" in loop["exception"]
+    assert "ArithmeticError: the end" in end["exception"]
+    keys = ["time", "level", "logger", "event", "message"]
+    assert list(warning) == keys
+    assert all(list(line) == [*keys, "exception"] for line in (thread, loop, end))
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_node_that_cannot_start_says_so_in_the_form_that_was_asked_for(form: str, tmp_path: Path) -> None:
+    file = tmp_path / "turnout.yaml"
+    file.write_text("backends: []\nroutes: no\n")
+    command = [sys.executable, "-m", "router.cli", "serve", "--log-format", form, "--config", str(file)]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    said = ran.stderr.splitlines()
+    if form == "json":
+        (line,) = map(json.loads, said)
+        assert (line["event"], line["level"], line["logger"]) == (
+            "not_started",
+            "error",
+            "turnout.supervisor",
+        )
+        said = line["message"].splitlines()
+    assert [f"{file}:{number}:" in line for number, line in enumerate(said, start=1)] == [True, True]
