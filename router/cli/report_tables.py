@@ -32,6 +32,8 @@ def print_report(console: Console, report: Report) -> None:
         line = f"{escape(check.name)}: {escape(check.message)}{p_value}"
         console.print(f"  [{_STYLES[check.status]}]{check.status}[/] {line}", soft_wrap=True)
     console.print(traffic_table(report))
+    for line in as_counted(report):
+        console.print(line, soft_wrap=True)
     console.print(means_table(report))
     for variant in dict.fromkeys(effect.variant for effect in report.effects if effect.interval):
         console.print(effects_table(report, variant, wide=console.width >= _WIDE))
@@ -59,6 +61,21 @@ def traffic_table(report: Report) -> Table:
             f"{variant.immature_share:.1%}",
         )
     return table
+
+
+def as_counted(report: Report) -> list[str]:
+    """Which variants' requests others served, and which values were cut off: what the numbers do not show."""
+    lines = []
+    for variant in report.variants:
+        if variant.fallback_share:
+            share = f"{variant.fallback_share:.1%}"
+            lines.append(
+                f"{escape(variant.name)}: {share} of its requests were served by the fallback's backend"
+            )
+        capped = [f"{each.count:,} of {escape(each.metric)}" for each in variant.capped if each.count]
+        if capped:
+            lines.append(f"{escape(variant.name)}: values that counted as the cap: {', '.join(capped)}")
+    return lines
 
 
 def means_table(report: Report) -> Table:

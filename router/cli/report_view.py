@@ -55,8 +55,15 @@ class MetricMean(Struct, frozen=True):
     standard_error: float | None
 
 
+class Capped(Struct, frozen=True):
+    """How many values of a metric counted as its cap."""
+
+    metric: str
+    count: int
+
+
 class Variant(Struct, frozen=True):
-    """A variant's traffic and means."""
+    """A variant's traffic and means; an older control plane does not say what fell back or was capped."""
 
     name: str
     control: bool
@@ -65,6 +72,8 @@ class Variant(Struct, frozen=True):
     requests: int
     immature_share: float
     metrics: tuple[MetricMean, ...]
+    fallback_share: float | None = None
+    capped: tuple[Capped, ...] = ()
 
 
 class Effect(Struct, frozen=True):

@@ -52,6 +52,7 @@ def traffic(variant: str, first: int) -> Delta:
         positions=[unit * 97 for unit in buckets],
         periods={int(STARTED) + 10: UNITS},
         unidentified=0,
+        fallbacks=45 if variant == "challenger" else 0,
     )
 
 
@@ -73,6 +74,25 @@ def outcomes(variant: str, first: int) -> list[Outcome]:
     ]
 
 
+def spent(first: int) -> list[Outcome]:
+    """A thousand values, of which three are above the cap."""
+    return [
+        Outcome(
+            experiment="ranker",
+            epoch=1,
+            variant="champion",
+            bucket=unit % 1024,
+            dedupe=f"spent{unit}".encode().ljust(16),
+            metric="spent",
+            kind="mean",
+            value=float(unit % 50),
+            ttl_seconds=600,
+            capped=unit < first + 3,
+        )
+        for unit in range(first, first + 1000)
+    ]
+
+
 @pytest.fixture
 async def control_port(tmp_path: Path) -> AsyncIterator[str]:
     """A control plane on a real port, over a real Redis with a day's counts."""
@@ -83,11 +103,14 @@ async def control_port(tmp_path: Path) -> AsyncIterator[str]:
     app = uvicorn.Server(uvicorn.Config(make_app(redis, tmp_path), log_level="warning"))
     serving = asyncio.create_task(app.serve(sockets=[listener]))
     try:
-        settings = load(CONFIGURATION.replace("weight: 80", "weight: 20"))
+        spent_too = "metrics: [{name: spent, kind: mean, cap: 50}, {"
+        configuration = CONFIGURATION.replace("weight: 80", "weight: 20").replace("metrics: [{", spent_too)
+        settings = load(configuration)
         assert await states.commit(redis, advance(None, settings, STARTED, key=b"k" * 16), 0)
         deltas = [traffic("champion", 0), traffic("challenger", UNITS)]
         assert await record(redis, Batch(experiment="ranker", writer="w", number=1, deltas=deltas))
-        added = await add(redis, outcomes("champion", 0) + outcomes("challenger", UNITS))
+        posted = [*outcomes("champion", 0), *outcomes("challenger", UNITS), *spent(0)]
+        added = await add(redis, posted)
         assert all(added)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
@@ -114,7 +137,11 @@ async def test_the_tables(turnout: Turnout, control_port: str) -> None:
     assert "|" in effect
     assert "+60.0%" in effect
     assert effect.split()[-1] == "better"
-    assert "no estimate for paused: no epoch has traffic in both variants (correct, " in ran.out
+    assert "no estimate for paused: no epoch has traffic in both variants (" in ran.out
+    assert "\nchallenger: 1.5% of its requests were served by the fallback's backend\n" in ran.out
+    assert "\nchampion: values that counted as the cap: 3 of spent\n" in ran.out
+    assert "champion: 0.0%" not in ran.out
+    assert "0 of spent" not in ran.out
 
 
 @pytest.mark.parametrize("columns", [80, 120, 200])
@@ -136,6 +163,8 @@ async def test_json_is_what_the_control_plane_said(turnout: Turnout, control_por
         each for each in said["effects"] if (each["metric"], each["variant"]) == ("correct", "challenger")
     ]
     assert effect["difference"] == pytest.approx(0.3)
+    assert [variant["fallback_share"] for variant in said["variants"]] == [0.0, 0.015, None]
+    assert [variant["capped"] for variant in said["variants"]] == [[{"metric": "spent", "count": 3}], [], []]
 
 
 async def test_an_unknown_experiment(turnout: Turnout, control_port: str) -> None:
