@@ -17,9 +17,11 @@ from redis.asyncio import Redis
 from policies.assignment import BUCKETS, POSITIONS
 from policies.latency_cells import CELLS, cell
 from policies.statistics.evidence import ExperimentEvidence, VariantEvidence
-from router.control.evidence import linear_count, read_evidence
+from router.control.evidence import linear_count, read_evidence, types_of
 from router.settings import Duration, Experiment, Metric, UnitSource, Variant
 from router.state import Epoch
+from router.store import keys
+from router.store.cells import Place, fold, is_loose, read_loose
 from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
 from router.store.layout import GROUPS, histogram_index, period_end
@@ -33,7 +35,7 @@ EXPERIMENT = Experiment(
     unit=(UnitSource(header="x-user-id"),),
     variants={name: Variant(backend=name, weight=50) for name in VARIANTS},
     control="champion",
-    metrics=(Metric(name="correct", kind="binary"), Metric(name="revenue", kind="mean")),
+    metrics=(Metric(name="correct", kind="binary"), Metric(name="revenue", kind="mean", cap=9.0)),
     attribution=Duration(3600),
 )
 
@@ -112,6 +114,42 @@ async def test_requests_within_the_window_are_immature(redis: Redis) -> None:
     assert 360 <= only.immature_requests <= 361
 
 
+async def test_what_fell_back_and_what_was_capped_is_read(redis: Redis) -> None:
+    await record_epoch(redis, "ranker", epoch(1))
+    for number, fallbacks in enumerate((0, 2, 3)):
+        delta = Delta(epoch=1, variant="champion", requests={3: 4}, fallbacks=fallbacks)
+        await record(redis, Batch(experiment="ranker", writer="w", number=number, deltas=[delta]))
+    await add(redis, [outcome(1, capped=True), outcome(2, capped=False), outcome(1, capped=True)])
+    only = (await read(redis)).epochs[0].variants["champion"]
+    assert (only.fallback_requests, only.capped) == (5, {"revenue": 1})
+
+
+async def test_what_was_recorded_before_that_was_counted_is_unknown(redis: Redis) -> None:
+    await record_epoch(redis, "ranker", epoch(1))
+    delta = Delta(epoch=1, variant="champion", requests={3: 4})
+    await record(redis, Batch(experiment="ranker", writer="w", number=1, deltas=[delta]))
+    await add(redis, [outcome(1)])
+    await redis.delete(keys.sums("ranker", 1, "champion", "fallbacks"))
+    only = (await read(redis)).epochs[0].variants["champion"]
+    assert (only.fallback_requests, only.capped) == (None, {})
+
+
+async def test_without_latencies_there_are_none_folded_or_not(redis: Redis) -> None:
+    await record_epoch(redis, "ranker", epoch(1))
+    place = Place("ranker", 1, "champion")
+    types = types_of(EXPERIMENT.metrics)
+    for number in (1, 2):
+        delta = Delta(epoch=1, variant="champion", requests={3: 4}, last_cells={9: 4})
+        await record(redis, Batch(experiment="ranker", writer="w", number=number, deltas=[delta]))
+        for latencies, counted in ((True, 4 * number), (False, 0)):
+            found = await read_evidence(redis, "ranker", EXPERIMENT, NOW, latencies=latencies)
+            only = found.epochs[0].variants["champion"]
+            assert (only.requests.sum(), only.last_byte_histogram.sum()) == (4 * number, counted)
+            assert only.last_byte_histogram.shape == (GROUPS, CELLS)
+        loose = await read_loose(redis, place, list(types))
+        assert await fold(redis, place, list(types), loose, loose.together(types, keep_bitmap=True))
+
+
 class Request(NamedTuple):
     """One proxied request, as the data plane would see it."""
 
@@ -143,22 +181,25 @@ outcomes = st.builds(Posted, *places, st.sampled_from(["correct", "revenue"]), s
 @settings(max_examples=30, deadline=None)
 @given(
     batches=st.lists(st.lists(requests, max_size=30), max_size=8),
+    folds=st.sets(st.integers(0, 7)),
     posted=st.lists(outcomes, max_size=60),
     again=st.data(),
 )
 def test_the_sum_of_all_batches_is_what_is_read(
     server: EmbeddedRedis,
     batches: list[list[Request]],
+    folds: set[int],
     posted: list[Posted],
     again: st.DataObject,
 ) -> None:
     repeated = again.draw(st.lists(st.sampled_from(range(len(batches))), max_size=5)) if batches else []
-    asyncio.run(_check(server, batches, posted, repeated))
+    asyncio.run(_check(server, batches, folds, posted, repeated))
 
 
 async def _check(
     server: EmbeddedRedis,
     batches: list[list[Request]],
+    folds: set[int],
     posted: list[Posted],
     repeated: list[int],
 ) -> None:
@@ -171,6 +212,8 @@ async def _check(
     ]
     for one in [*sent, *(sent[i] for i in repeated)]:
         await record(redis, one)
+        if one.number in folds:
+            await _fold_all(redis)
     await add(
         redis,
         [
@@ -191,6 +234,15 @@ async def _check(
             if evidence is not None:
                 _same_requests(evidence, mine)
                 _same_outcomes(evidence, theirs)
+
+
+async def _fold_all(redis: Redis) -> None:
+    """As if both epochs had ended long ago."""
+    types = types_of(EXPERIMENT.metrics)
+    for place in (Place("ranker", number, variant) for number in (1, 2) for variant in VARIANTS):
+        if await is_loose(redis, place, types):
+            loose = await read_loose(redis, place, list(types))
+            assert await fold(redis, place, list(types), loose, loose.together(types, keep_bitmap=True))
 
 
 def _same_requests(evidence: VariantEvidence, requests: list[Request]) -> None:
