@@ -213,7 +213,8 @@ class Comparison(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``ignore``, ``top``, ``ranking`` and ``redact`` are JSON pointers in which ``*`` stands for every member.
     Numbers are the same when they differ by at most ``absolute``, or by ``relative`` times the larger one.
     ``top`` is where the best result stands, ``ranking`` where an ordered list does (``/hits/*/id``).
-    ``redact``: what no example shows. ``max_body``: larger answers are not compared. ``margin``: how much
+    ``redact``: what no example shows. ``share`` of the copied requests are compared, as far as there is time
+    for it; the others are only copied. ``max_body``: larger answers are not compared. ``margin``: how much
     more often than the current model's own noise a candidate may differ and still count as the same, and
     ``alpha`` how often that verdict may be wrong.
     """
@@ -224,6 +225,7 @@ class Comparison(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     top: str | None = None
     ranking: str | None = None
     redact: tuple[str, ...] = ()
+    share: float = 1.0
     max_body: Size = Size(64 * 1024)
     margin: float = 0.01
     alpha: float = 0.05

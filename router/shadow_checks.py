@@ -33,10 +33,7 @@ def check(settings: Settings, raw: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _shadow(shadow: Shadow, path: Path) -> Iterator[Problem]:
-    for field in ("share", "noise"):
-        share = getattr(shadow, field)
-        if not 0 <= share <= 1:
-            yield Problem((*path, field), share, "is no share", "a number from 0 to 1")
+    yield from _shares(shadow, path, "share", "noise")
     if shadow.max_in_flight < 1:
         yield Problem((*path, "max_in_flight"), shadow.max_in_flight, "is too small", "1 or more")
     if not 1 <= shadow.multiply <= _LARGEST_MULTIPLE:
@@ -47,7 +44,15 @@ def _shadow(shadow: Shadow, path: Path) -> Iterator[Problem]:
     yield from _above_zero(shadow, path)
 
 
+def _shares(value: Shadow | Comparison, path: Path, *fields: str) -> Iterator[Problem]:
+    for field in fields:
+        share = getattr(value, field)
+        if not 0 <= share <= 1:
+            yield Problem((*path, field), share, "is no share", "a number from 0 to 1")
+
+
 def _comparison(compare: Comparison, path: Path) -> Iterator[Problem]:
+    yield from _shares(compare, path, "share")
     for field in ("relative", "absolute"):
         tolerance = getattr(compare, field)
         if not (tolerance >= 0 and isfinite(tolerance)):

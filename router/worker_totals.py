@@ -123,7 +123,7 @@ COPIES: Final = (
 """What becomes of a copy: it is sent, dropped for want of room, or skipped by a rule; and why."""
 ANSWERS: Final = ("answered", "failed", "timeout")
 PAIRS: Final = ("candidate:same", "candidate:differ", "noise:same", "noise:differ")
-UNCOMPARED: Final = ("budget", "no_client_answer", "not_sent", "too_large")
+UNCOMPARED: Final = ("budget", "no_client_answer", "not_sent", "share", "too_large")
 
 
 def _zeros(names: tuple[str, ...]) -> dict[str, int]:

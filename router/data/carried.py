@@ -35,16 +35,24 @@ class Carried(Protocol):
     @property
     def client(self) -> Asker: ...
 
+    @property
+    def chunk_answer(self) -> bool: ...
+
+    @property
+    def tunnel(self) -> bool: ...
+
+    @property
+    def sent_all(self) -> bool: ...
+
+    @property
+    def upgrade(self) -> bytes | None: ...
+
     arrived: float
     deadline: float
     head_only: bool
-    chunk_answer: bool
     out: list[bytes]
     answering: bool
-    tunnel: bool
     over: bool
-    sent_all: bool
-    upgrade: bytes | None
 
     def send(self, connection: BackendConnection) -> None: ...
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from router.data.upstream import BackendConnection
 
 _LARGEST_HELD = 1024 * 1024
+# Longer requests are not copied to be sent a second time: their bytes are shared.
+JOINED = 16 * 1024
 # A backend that always closes, or speaks, before it is asked is not asked for ever.
 _MOST_ATTEMPTS = 3
 # The refusals that say that a backend did not serve, and did not begin to.
@@ -91,9 +93,9 @@ class Exchange(Deciding):
             if admitted is not None:
                 pool = admitted.pool
         self._pool = pool
+        pool.acquire(self)
         if entry.mirror is not None:
             entry.mirror.follow(self)
-        pool.acquire(self)
 
     def _answer_locally(self) -> None:
         """One of the service's own routes: not forwarded, in no experiment."""
@@ -166,6 +168,13 @@ class Exchange(Deciding):
         if not self.complete:
             self._hold_or_let_go()
             client.resume_reading()
+
+    def sent_as(self, connection: BackendConnection) -> tuple[bytes, bytes | memoryview]:
+        """What `send` has just written to this connection: up to the target, and behind the Host header."""
+        data = self.client.plane.last_written
+        head = self.method + b" " + self.target
+        start = len(head) + len(connection.address.request_tail)
+        return head, data[start:] if len(data) <= JOINED else memoryview(data)[start:]
 
     def push(self) -> None:
         """More of the body has come, or its end, while the exchange is under way."""

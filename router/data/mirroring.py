@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import getrandbits
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from policies.assignment import BUCKETS
 from policies.shadow.compare import Answer
 from router.data.exchange import Exchange
-from router.data.shadow_copies import JOINED
 from router.data.shadow_pairs import Pair
 from router.data.shadow_targets import Target
 from router.token import UNIDENTIFIED
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
     from router.data.upstream import BackendConnection
 
 _BUCKET_BITS = BUCKETS.bit_length() - 1
+
+
+Owed = Sequence[tuple[Target, str]]
+"""The shadows that get copies of a request, and why its answer is not compared with theirs, if it is not."""
 
 
 class Copied:
@@ -47,7 +50,7 @@ class Copied:
     mark = 0
     kept = 0
 
-    def __init__(self, targets: tuple[Target, ...], bucket: int, plain: type[Exchange]) -> None:
+    def __init__(self, targets: Owed, bucket: int, plain: type[Exchange]) -> None:
         """``plain``: the class that the exchange would be of without shadows."""
         self.targets = targets
         self.bucket = bucket
@@ -56,8 +59,8 @@ class Copied:
     def start(self) -> None:
         """Send the copies: everything that is owed to others has been sent."""
         self.starting = False
-        for target in self.targets:
-            pair = target.copy(self)
+        for target, why in self.targets:
+            pair = target.copy(self.head, self.rest, self.size, why, head_only=self.head_only, original=self)
             if pair is not None:
                 self.pairs = (*self.pairs, pair)
         if self.ended:
@@ -66,12 +69,12 @@ class Copied:
     def skip(self, why: str) -> None:
         """There will be no copies."""
         self.waiting = False
-        for target in self.targets:
+        for target, _ in self.targets:
             target.skip(why)
 
     def take(self, out: list[bytes], *, chunked: bool) -> None:
         """Keep what there is of the answer's body, while it can still be compared."""
-        most = max([target.terms.largest for target in self.targets])
+        most = max([target.terms.largest for target, _ in self.targets])
         if self.kept <= most:
             # In chunks each part stands between its size and a line end.
             parts = out[self.mark + 1 :: 3] if chunked else out[self.mark :]
@@ -90,26 +93,26 @@ class Copied:
 
 
 class Mirroring(Exchange):
-    """An exchange whose request is copied, and whose answer is compared."""
+    """An exchange whose answer is compared, or whose request is still to be copied."""
 
     __slots__ = ()
 
     def send(self, connection: BackendConnection) -> None:
         """Send the request; then, where all of it is here, see to its copies."""
         super().send(connection)
+        if self.copied.waiting:
+            self.see_to_copies(connection)
+
+    def see_to_copies(self, connection: BackendConnection) -> None:
+        """The request, or its beginning, has just been written to this connection."""
         copied = self.copied
-        if not copied.waiting:
-            return
-        plane = self.client.plane
-        data = plane.last_written
-        head = copied.head = self.method + b" " + self.target
         copied.served_by = connection.pool.name
-        start = len(head) + len(connection.address.request_tail)
+        copied.head, rest = self.sent_as(connection)
         if self.complete:
-            rest: bytes | memoryview = data[start:] if len(data) <= JOINED else memoryview(data)[start:]
             self._copy(self._without_own(bytes(rest)) if self.odd else rest)
         else:
-            copied.lines = self._without_own(data[start : data.index(b"\r\n\r\n", start) + 4])
+            lines = bytes(rest)
+            copied.lines = self._without_own(lines[: lines.index(b"\r\n\r\n") + 4])
 
     def push(self) -> None:
         """Pass on more of the body; with its end, see to the copies."""
@@ -184,10 +187,10 @@ class Mirroring(Exchange):
 
 
 # By what an exchange would be without shadows, what it is with them.
-_mirroring: dict[type[Exchange], type[Exchange]] = {}
+_mirroring: dict[type[Exchange], type[Mirroring]] = {Exchange: Mirroring}
 
 
-def _class_of(plain: type[Exchange]) -> type[Exchange]:
+def _class_of(plain: type[Exchange]) -> type[Mirroring]:
     found = _mirroring.get(plain)
     if found is None:
         found = type(f"Mirroring{plain.__name__}", (Mirroring, plain), {"__slots__": ()})
@@ -205,19 +208,51 @@ class Mirror:
         self._all_wanted = all(target.shadow.share >= 1 for target in targets)
 
     def follow(self, exchange: Exchange) -> None:
-        """Make an exchange one that is copied, if it is in a shadow's share; its unit is known by now."""
-        unknown = exchange._slot is None or exchange._flags & UNIDENTIFIED
-        place = None if unknown else exchange._place
+        """See to the copies of a request whose unit is known, and that is sent, or waits for a connection.
+
+        Most requests are here whole, and their answers are compared with none: their copies are sent, and
+        nothing more is asked of them. Any other becomes an exchange of another class.
+        """
         targets = self._targets
         if not self._all_wanted:
+            place = _place(exchange)
             targets = tuple([target for target in targets if target.wants(place)])
             if not targets:
                 return
+        connection = exchange.connection
+        compared = False
+        owed = []
+        for target in targets:
+            why = target.unpaired()
+            compared = compared or not why
+            owed.append((target, why))
+        if compared or connection is None or not exchange.complete or exchange.odd or exchange.head_only:
+            self._follow_on(exchange, owed)
+            return
+        head, rest = exchange.sent_as(connection)
+        size = exchange.received
+        copy_soon = exchange.client.plane.shadows.copy_soon
+        for target, why in owed:
+            copy_soon(target, head, rest, size, why)
+
+    def _follow_on(self, exchange: Exchange, owed: Owed) -> None:
+        place = _place(exchange)
         bucket = getrandbits(_BUCKET_BITS) if place is None else place % BUCKETS
         plain = type(exchange)
-        copied = Copied(targets, bucket, plain)
+        copied = Copied(owed, bucket, plain)
         if exchange.upgrade is not None:
             copied.skip("upgrade")
             return
+        if exchange.over:
+            copied.skip("refused")
+            return
         exchange.copied = copied
-        exchange.__class__ = Mirroring if plain is Exchange else _class_of(plain)
+        exchange.__class__ = _class_of(plain)
+        if exchange.connection is not None:
+            cast(Mirroring, exchange).see_to_copies(exchange.connection)
+
+
+def _place(exchange: Exchange) -> int | None:
+    """The place of the request's unit; None where it has none of its own."""
+    unknown = exchange._slot is None or exchange._flags & UNIDENTIFIED
+    return None if unknown else exchange._place

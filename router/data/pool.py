@@ -171,11 +171,14 @@ class Pool:
             key=lambda address: address.idle[-1].idle_since if address.idle else 0.0,
         )
 
-    async def _connect(self, address: Address, exchange: Carried) -> None:
+    def _new_connection(self, address: Address) -> BackendConnection:
         from router.data.upstream import BackendConnection
 
+        return BackendConnection(self, address)
+
+    async def _connect(self, address: Address, exchange: Carried) -> None:
         loop = asyncio.get_running_loop()
-        connection = BackendConnection(self, address)
+        connection = self._new_connection(address)
         refusal = None
         try:
             async with asyncio.timeout(self.backend.connect_timeout):

@@ -7,52 +7,60 @@ of it.
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from policies.shadow.compare import NO_ANSWER, Answer
 from router.data.answers import Refusal
-from router.data.pool import Address, Pool
+from router.data.pool import Address
 from router.data.shadow_pairs import CANDIDATE, Pair
 
 if TYPE_CHECKING:
-    from router.data.mirroring import Copied
+    from router.data.shadow_pool import CopyPool
     from router.data.shadow_targets import Nobody, Target
     from router.data.upstream import BackendConnection
 
 FOREVER = float("inf")
-# Shorter requests are joined into one piece; longer ones share the bytes that their originals were sent as.
-JOINED = 16 * 1024
 
 
 class Copy:
-    """A copy: what a pool and a backend's connection carry (`router.data.carried.Carried`)."""
+    """A copy whose answer is read, and dropped (`router.data.carried.Carried`)."""
 
-    # Of most copies these stay as they are: defaults of the class cost nothing.
-    chunk_answer = False
-    tunnel = False
-    sent_all = True
-    upgrade: bytes | None = None
-    deadline = FOREVER
-    arrived = 0.0
-    head_only = False
-    answering = False
-    over = False
-    _connection: BackendConnection | None = None
-    _sent = 0.0
-    _status = 0
-    _parts: list[bytes] | None = None
-    _size = 0
+    __slots__ = (
+        "_connection",
+        "_head",
+        "_pool",
+        "_rest",
+        "_sent",
+        "_target",
+        "answering",
+        "arrived",
+        "deadline",
+        "head_only",
+        "out",
+        "over",
+        "status",
+    )
 
-    def __init__(self, target: Target, pool: Pool, kind: str, original: Copied, pair: Pair | None) -> None:
+    chunk_answer: Final = False
+    tunnel: Final = False
+    sent_all: Final = True
+    upgrade: Final[bytes | None] = None
+
+    def __init__(
+        self, target: Target, pool: CopyPool, head: bytes, rest: bytes | memoryview, *, head_only: bool
+    ) -> None:
+        """``head`` is the method and the target, ``rest`` all that follows the Host header."""
         self._target = target
         self._pool = pool
-        self.kind = kind
-        self._head = original.head
-        self._rest = original.rest
-        self._pair = pair
-        self.out: list[bytes] = []
-        if original.head_only:
-            self.head_only = True
+        self._head = head
+        self._rest = rest
+        self.head_only = head_only
+        self.out = target.nobody.dropped
+        self.answering = self.over = False
+        self.status = 0
+        self.deadline = FOREVER
+        self._sent = self.arrived = 0.0
+        self._connection: BackendConnection | None = None
 
     @property
     def client(self) -> Nobody:
@@ -65,7 +73,7 @@ class Copy:
         """A connection that is this copy's own until it ends."""
         target = self._target
         if not self._sent:
-            target.count(self.kind, "sent")
+            self._count("sent")
         self._connection = connection
         connection.exchange = self
         self.deadline = target.clock.now + target.timeout
@@ -91,13 +99,10 @@ class Copy:
         if self.over:
             return
         if self._sent:
-            self._finish("failed", Answer(NO_ANSWER))
+            self._finish("failed")
             return
-        target = self._target
-        target.count(self.kind, why)
-        if self.kind == CANDIDATE:
-            target.answered(well=False)
-        self._finish(None, None)
+        self._count(why)
+        self._end(None)
 
     # -- the connection's ----------------------------------------------------------------------------------
 
@@ -111,38 +116,19 @@ class Copy:
     def answer_head(self, status: int, head: list[bytes], length: bytes | None, *, has_body: bool) -> None:
         """The head of the final answer."""
         self.answering = True
-        self._status = status
+        self.status = status
 
     def flush_answer(self) -> None:
-        """Keep what came since the last read if it is to be compared; else it is gone."""
-        out = self.out
-        if not out:
-            return
-        self.out = []
-        pair = self._pair
-        if pair is None or self._size > pair.largest:
-            return
-        self._size += sum(map(len, out))
-        if self._size > pair.largest:
-            self._parts = None
-            pair.too_large()
-        elif self._parts is None:
-            self._parts = out
-        else:
-            self._parts += out
+        """Drop what came since the last read."""
+        self.out.clear()
 
     def answer_end(self) -> None:
         """The answer is complete."""
         if self.over:
             return
-        self._connection = None
-        if self._pair is None:
-            self._finish("answered", None)
-            return
         self.flush_answer()
-        parts = self._parts
-        body = b"" if parts is None else parts[0] if len(parts) == 1 else b"".join(parts)
-        self._finish("answered", Answer(self._status, body, self.arrived - self._sent))
+        self._connection = None
+        self._finish("answered")
 
     def broken(self, address: Address, refusal: Refusal, *, sent: bool, begun: bool) -> None:
         """The connection failed."""
@@ -154,22 +140,90 @@ class Copy:
             # It had been idle, and was closed just then: that says nothing about the answer.
             self._pool.acquire(self, fresh=True, avoid=address)
         else:
-            self._finish("failed", Answer(NO_ANSWER))
+            self._finish("failed")
 
     def expire(self) -> None:
         """Nobody waits any longer."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abandon(failed=True)
-        self._finish("timeout", Answer(NO_ANSWER))
+        self._finish("timeout")
 
-    def _finish(self, how: str | None, answer: Answer | None) -> None:
+    # -- what it comes to ----------------------------------------------------------------------------------
+
+    def _count(self, what: str) -> None:
+        self._target.counts.copies[what] += 1
+
+    def _finish(self, how: str) -> None:
+        """It was sent."""
+        self._target.counts.answers[how] += 1
+        self._end(how)
+
+    def _end(self, how: str | None) -> None:
+        """``how`` it was answered; None where it was not sent."""
         self.over = True
-        target, pair = self._target, self._pair
+        target = self._target
         target.flying.discard(self)
-        if how is not None and self.kind == CANDIDATE:
-            target.counts.answers[how] += 1
+        target.answered(well=how == "answered")
+
+
+class PairedCopy(Copy):
+    """A copy whose answer is kept as far as it is compared."""
+
+    __slots__ = ("_kind", "_pair", "_parts", "_size")
+
+    def __init__(
+        self,
+        target: Target,
+        pool: CopyPool,
+        head: bytes,
+        rest: bytes | memoryview,
+        *,
+        head_only: bool,
+        kind: str,
+        pair: Pair,
+    ) -> None:
+        super().__init__(target, pool, head, rest, head_only=head_only)
+        self.out = []
+        self._kind = kind
+        self._pair = pair
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def flush_answer(self) -> None:
+        """Keep what came since the last read."""
+        out = self.out
+        if not out:
+            return
+        self.out = []
+        largest = self._pair.largest
+        if self._size > largest:
+            return
+        self._size += sum(map(len, out))
+        self._parts += out
+        if self._size > largest:
+            self._parts = []
+            self._pair.too_large()
+
+    def _count(self, what: str) -> None:
+        self._target.count(self._kind, what)
+
+    def _finish(self, how: str) -> None:
+        if self._kind == CANDIDATE:
+            self._target.counts.answers[how] += 1
+        self._end(how)
+
+    def _end(self, how: str | None) -> None:
+        self.over = True
+        target = self._target
+        target.flying.discard(self)
+        if self._kind == CANDIDATE:
             target.answered(well=how == "answered")
-        if pair is not None:
-            self._pair = None
-            pair.answered(self.kind, answer)
+        answer = None
+        if how == "answered":
+            parts = self._parts
+            body = parts[0] if len(parts) == 1 else b"".join(parts)
+            answer = Answer(self.status, body, self.arrived - self._sent)
+        elif how is not None:
+            answer = Answer(NO_ANSWER)
+        self._pair.answered(self._kind, answer)

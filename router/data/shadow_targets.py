@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from random import getrandbits, random
 from typing import TYPE_CHECKING
 
-from router.data.pool import Clock, Pool
-from router.data.shadow_copies import Copy
+from router.data.pool import Clock
+from router.data.shadow_copies import Copy, PairedCopy
 from router.data.shadow_pairs import CANDIDATE, NOISE, Comparer, Open, Pair, Terms
+from router.data.shadow_pool import CopyPool
 from router.settings import Backend, Shadow
 from router.worker_totals import ShadowCounts
 
@@ -31,10 +32,12 @@ _SHARE_SHIFT, _SHARE_BITS = 10, 32
 class Nobody:
     """Who reads the answer to a copy."""
 
-    __slots__ = ("plane",)
+    __slots__ = ("dropped", "plane")
 
     def __init__(self, plane: Turning) -> None:
         self.plane = plane
+        # What came of answers that nobody compares; emptied as it comes.
+        self.dropped: list[bytes] = []
 
     def write(self, data: bytes) -> None:
         """Drop it."""
@@ -52,8 +55,8 @@ class Target:
     def __init__(
         self,
         about: About,
-        pool: Pool,
-        noise: Mapping[str, Pool],
+        pool: CopyPool,
+        noise: Mapping[str, CopyPool],
         terms: Terms,
         comparer: Comparer,
         clock: Clock,
@@ -78,6 +81,8 @@ class Target:
         self._rests_until = 0.0
         self._numbers = range(shadow.multiply)
         self._most = shadow.max_in_flight
+        self._most_pairs = terms.most
+        self._paired_share = shadow.compare.share
         self._largest = int(shadow.max_body)
         self._rate = shadow.rate
         self._allowance = 1.0 if shadow.rate is None else max(1.0, shadow.rate)
@@ -111,9 +116,28 @@ class Target:
         """A request is not copied, by a rule."""
         self.counts.copies[f"skipped:{why}"] += self.shadow.multiply
 
-    def copy(self, original: Copied) -> Pair | None:
-        """Send the copies of a request; the pair, where its answer is to be compared."""
-        if original.size > self._largest:
+    def unpaired(self) -> str:
+        """Why the answer to the next copy will not be compared; empty where it will."""
+        if self._paired_share < 1.0 and random() >= self._paired_share:
+            return "share"
+        return "budget" if self._open.pairs >= self._most_pairs else ""
+
+    def copy(
+        self,
+        head: bytes,
+        rest: bytes | memoryview,
+        size: int,
+        why: str,
+        *,
+        head_only: bool,
+        original: Copied | None = None,
+    ) -> Pair | None:
+        """Send the copies of a request of ``size`` bytes; the pair, where its answer is to be compared.
+
+        ``head``, ``rest``: as a `Copy` has them. ``why`` it is not compared; empty where it is, and then
+        ``original`` is what else is known of the request.
+        """
+        if size > self._largest:
             self.skip("body")
             return None
         if self._rests_until > self.clock.now:
@@ -125,13 +149,15 @@ class Target:
                 self.counts.copies["skipped:rate"] += 1
             elif len(self.flying) >= self._most:
                 self.counts.copies["dropped:in_flight"] += 1
-            elif number or self._open.pairs >= self.terms.most:
-                self._send(self.pool, CANDIDATE, original, None)
+            elif number or why or original is None or self._open.pairs >= self._most_pairs:
+                copy = Copy(self, self.pool, head, rest, head_only=head_only)
+                self.flying.add(copy)
+                self.pool.acquire(copy)
                 if not number:
-                    self.counts.uncompared["budget"] += 1
+                    self.counts.uncompared[why or "budget"] += 1
             else:
                 pair = Pair(self._comparer, self._open, original.bucket, original.about)
-                self._send(self.pool, CANDIDATE, original, pair)
+                self._send_paired(self.pool, CANDIDATE, original, pair)
                 self._ask_again(original, pair)
         return pair
 
@@ -144,10 +170,12 @@ class Target:
             self.counts.noise["dropped:in_flight"] += 1
         else:
             pair.expect_noise()
-            self._send(pool, NOISE, original, pair)
+            self._send_paired(pool, NOISE, original, pair)
 
-    def _send(self, pool: Pool, kind: str, original: Copied, pair: Pair | None) -> None:
-        copy = Copy(self, pool, kind, original, pair)
+    def _send_paired(self, pool: CopyPool, kind: str, original: Copied, pair: Pair) -> None:
+        copy = PairedCopy(
+            self, pool, original.head, original.rest, head_only=original.head_only, kind=kind, pair=pair
+        )
         self.flying.add(copy)
         pool.acquire(copy)
 

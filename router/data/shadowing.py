@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from time import time
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec.structs import replace
-
 from policies.shadow.compare import Rules
 from policies.shadow.json_difference import Tolerance
 from policies.shadow.pointers import paths, tokens
 from router.data.exchange import Exchange
 from router.data.mirroring import Mirror
-from router.data.pool import Clock, Pool
+from router.data.pool import Clock
 from router.data.shadow_ledger import Ledger
 from router.data.shadow_pairs import Comparer, Terms
+from router.data.shadow_pool import CopyPool
 from router.data.shadow_targets import Nobody, Target
-from router.settings import Backend, Settings, Shadow
+from router.settings import Settings
 from router.shadow_identity import generation
 
 if TYPE_CHECKING:
@@ -59,6 +58,7 @@ class Shadows:
         self._comparer = Comparer(ledger, asyncio.get_running_loop(), time)
         self._nobody = Nobody(host)
         self._queue: list[Exchange] = []
+        self._uncompared: list[tuple[Target, bytes, bytes | memoryview, int, str]] = []
         self._ensemble = Ensemble({}, {})
         self._retired: list[Target] = []
 
@@ -66,10 +66,15 @@ class Shadows:
 
     def start_soon(self, exchange: Exchange) -> None:
         """Start the copies of a request behind everything that is to be sent in this turn."""
-        queue = self._queue
-        if not queue:
+        if not (self._queue or self._uncompared):
             self._host.call_soon(self._start_next)
-        queue.append(exchange)
+        self._queue.append(exchange)
+
+    def copy_soon(self, target: Target, head: bytes, rest: bytes | memoryview, size: int, why: str) -> None:
+        """The same for a whole request whose answer will not be compared, and ``why`` not."""
+        if not (self._queue or self._uncompared):
+            self._host.call_soon(self._start_next)
+        self._uncompared.append((target, head, rest, size, why))
 
     def _start_next(self) -> None:
         # What was written in this turn of the loop is sent at its end, so that copies are for the next one.
@@ -77,6 +82,9 @@ class Shadows:
 
     def _start_all(self) -> None:
         queue, self._queue = self._queue, []
+        uncompared, self._uncompared = self._uncompared, []
+        for target, head, rest, size, why in uncompared:
+            target.copy(head, rest, size, why, head_only=False)
         for exchange in queue:
             copied = exchange.copied
             copied.start()
@@ -143,19 +151,9 @@ class Shadows:
             most=shadow.max_in_flight + _PAIRS_BEYOND,
             counts=self._meter.shadow(name),
         )
-        noise = {each: self._pool(each, backend, shadow) for each, backend in served.items()}
-        pool = self._pool(shadow.backend, settings.backends[shadow.backend], shadow)
+        noise = {each: CopyPool(each, backend, shadow, self._host) for each, backend in served.items()}
+        pool = CopyPool(shadow.backend, settings.backends[shadow.backend], shadow, self._host)
         return Target(about, pool, noise, terms, self._comparer, self._host, self._nobody)
-
-    def _pool(self, name: str, backend: Backend, shadow: Shadow) -> Pool:
-        """A pool of the shadow's own: small, and nobody waits in it."""
-        own = replace(
-            backend,
-            max_connections=shadow.max_in_flight,
-            max_waiting=0,
-            connect_timeout=min(backend.connect_timeout, shadow.timeout),
-        )
-        return Pool(name, own, self._host)
 
     def sweep(self) -> None:
         """End the copies whose time is over."""

@@ -117,13 +117,16 @@ class BackendConnection(asyncio.Protocol):
         if self._finished:
             self._done(reusable=True)
         elif self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > LARGEST_HEAD:
-                self._broken("its header is too large")
+            self._count_head(len(data))
         else:
             if self._head:
                 self._head = []  # trailers, which are not passed on and must not pile up
             exchange.flush_answer()
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > LARGEST_HEAD:
+            self._broken("its header is too large")
 
     def eof_received(self) -> bool:
         if self.exchange is None:

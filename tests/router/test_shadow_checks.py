@@ -34,13 +34,14 @@ def problem(data: dict[str, Any]) -> Problem:
 
 def test_all_that_can_be_said_of_a_shadow_is_read() -> None:
     compare = {"ignore": ["/id", "/hits/*/score"], "relative": 0.01, "top": "/hits/0/id"}
-    compare |= {"ranking": "/hits/*/id", "redact": ["/user"], "max_body": "8KiB"}
+    compare |= {"ranking": "/hits/*/id", "redact": ["/user"], "max_body": "8KiB", "share": 0.1}
     given = {"share": 0.5, "noise": 0.1, "max_body": "1KiB", "max_in_flight": 4, "timeout": "250ms"}
     shadow = settings(document(given | {"multiply": 3, "rate": 10, "compare": compare})).shadows["next"]
     assert (shadow.share, shadow.noise, shadow.max_body, shadow.max_in_flight) == (0.5, 0.1, Size(1024), 4)
     assert (shadow.timeout, shadow.multiply, shadow.rate) == (0.25, 3, 10)
     assert shadow.compare.ignore == ("/id", "/hits/*/score")
     assert (shadow.compare.relative, shadow.compare.max_body) == (0.01, Size(8192))
+    assert shadow.compare.share == 0.1
 
 
 def test_a_route_that_may_not_be_repeated_has_no_shadow() -> None:
@@ -84,6 +85,7 @@ def test_a_shadow_that_is_named_twice() -> None:
         ({"max_body": 0}, "/shadows/next/max_body"),
         ({"compare": {"relative": -1}}, "/shadows/next/compare/relative"),
         ({"compare": {"absolute": float("inf")}}, "/shadows/next/compare/absolute"),
+        ({"compare": {"share": 1.01}}, "/shadows/next/compare/share"),
         ({"compare": {"margin": 0}}, "/shadows/next/compare/margin"),
         ({"compare": {"alpha": 1}}, "/shadows/next/compare/alpha"),
         ({"compare": {"ignore": ["/a", "b"]}}, "/shadows/next/compare/ignore/1"),

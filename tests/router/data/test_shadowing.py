@@ -89,18 +89,20 @@ async def staged(
         assert found.faults == []
 
 
+@pytest.mark.parametrize("body", [b'{"a": 1}', b"x" * 40_000])
+@pytest.mark.parametrize("compared", [1.0, 0.0])
 async def test_a_copy_says_what_it_is_and_is_otherwise_the_same(
-    tmp_path: Path, main_backend: Backend, candidate: Backend
+    tmp_path: Path, main_backend: Backend, candidate: Backend, compared: float, body: bytes
 ) -> None:
-    async with staged(tmp_path, main_backend, candidate) as stage:
+    async with staged(tmp_path, main_backend, candidate, compare={"share": compared}) as stage:
         client = await stage.connect()
         before = len(main_backend.seen)
-        client.send("POST", "/v1?user=7", "X-Mine: 1", "traceparent: 00-ab-cd-01", body=b'{"a": 1}')
+        client.send("POST", "/v1?user=7", "X-Mine: 1", "traceparent: 00-ab-cd-01", body=body)
         status, headers, _ = await client.answer()
         await stage.settled(1)
         original, copy = main_backend.seen[before], candidate.seen[0]
     assert status == 200
-    assert (copy.method, copy.target, copy.body) == ("POST", "/v1?user=7", b'{"a": 1}')
+    assert (copy.method, copy.target, copy.body) == ("POST", "/v1?user=7", body)
     assert copy.values("x-turnout-shadow") == ["1"]
     assert original.values("x-turnout-shadow") == []
     assert copy.values("host") == [candidate.url.removeprefix("http://")]
@@ -245,12 +247,13 @@ async def test_each_request_several_times_and_not_faster_than_the_rate(
 MISBEHAVIOURS = ["hang", "close", "bad", "reset", "cut_head", "cut_body", "hang_in_body", "extra", "big_head"]
 
 
+@pytest.mark.parametrize("compared", [1.0, 0.0])
 @pytest.mark.parametrize("fault", MISBEHAVIOURS)
 async def test_whatever_a_shadow_does_clients_get_the_same_answers(
-    tmp_path: Path, main_backend: Backend, candidate: Backend, fault: str
+    tmp_path: Path, main_backend: Backend, candidate: Backend, fault: str, compared: float
 ) -> None:
     """The same requests to a route with the shadow and, in between, through a plane without one."""
-    shadow = {"timeout": "200ms", "max_in_flight": 2}
+    shadow = {"timeout": "200ms", "max_in_flight": 2, "compare": {"share": compared}}
     plain = state_of(
         {"backends": {"main": {"url": main_backend.url}}, "routes": [{"path": "/", "backend": "main"}]}
     )
@@ -276,10 +279,13 @@ async def test_whatever_a_shadow_does_clients_get_the_same_answers(
         assert stage.sent + sum(number for what, number in counts.copies.items() if what != "sent") == 20
         if fault == "hang":
             assert counts.answers["timeout"] == stage.sent >= 2
+        begun = sum(counts.copies[what] for what in ("sent", "dropped:no_connection", "dropped:unreachable"))
+        assert counts.uncompared["share"] == (0 if compared else begun)
         # Of a pair whose copy failed it is known that it differs, and nothing else.
         sums = await stage.sums()
-        compared = counts.pairs["candidate:same"] + counts.pairs["candidate:differ"]
-        assert sums["candidate.pairs"] == compared
+        pairs = counts.pairs["candidate:same"] + counts.pairs["candidate:differ"]
+        assert sums.get("candidate.pairs", 0) == pairs
+        assert (pairs > 0) == (compared > 0)
         assert sums.get("candidate.failed", 0) <= sums.get("candidate.differs", 0)
         assert stage.running.plane.meter.refusals == {}
         assert other.faults == []
@@ -407,16 +413,35 @@ async def test_every_framing_is_compared_by_what_it_holds(
         assert stage.counts.pairs["candidate:same"] == (not wanted)
 
 
-async def test_a_head_request_is_copied_as_one(
-    tmp_path: Path, main_backend: Backend, candidate: Backend
+@pytest.mark.parametrize(
+    "do",
+    ["chunked&n=9", "until_close", "status&code=204", "status&code=503", "old", "hints"],
+)
+async def test_every_framing_of_an_answer_that_is_only_dropped_leaves_its_connection_usable_or_closed(
+    tmp_path: Path, main_backend: Backend, candidate: Backend, do: str
 ) -> None:
-    async with staged(tmp_path, main_backend, candidate) as stage:
+    async with staged(tmp_path, main_backend, candidate, compare={"share": 0.0}) as stage:
+        client = await stage.connect()
+        for number in range(3):
+            client.send("GET", f"/?do={do}")
+            await stage.settled(number + 1)
+            await client.answer()
+            client = await stage.connect()
+        assert stage.counts.answers["answered"] == stage.counts.uncompared["share"] == 3
+        assert stage.running.plane.shadows.connections <= 1
+
+
+@pytest.mark.parametrize("compared", [1.0, 0.0])
+async def test_a_head_request_is_copied_as_one(
+    tmp_path: Path, main_backend: Backend, candidate: Backend, compared: float
+) -> None:
+    async with staged(tmp_path, main_backend, candidate, compare={"share": compared}) as stage:
         client = await stage.connect()
         for _ in range(2):
             client.send("HEAD", "/")
             await client.reader.readuntil(b"\r\n\r\n")
         await stage.settled(2)
-        assert stage.counts.pairs["candidate:same"] == 2
+        assert stage.counts.pairs["candidate:same"] == 2 * compared
     assert [seen.method for seen in candidate.seen] == ["HEAD", "HEAD"]
 
 
