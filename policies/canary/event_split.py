@@ -10,6 +10,7 @@ binomial one.
 It holds for any shares. So the candidate is tested against all requests that the control's backend served at
 the same time, whether they were of its slice or not: both were drawn in the same way. The more there are, the
 fewer events it takes: none of the control's, and three of a candidate that has a twentieth of the traffic.
+Flatter priors would take two, and be a second sooner; three were preferred.
 """
 
 from __future__ import annotations

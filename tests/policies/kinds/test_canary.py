@@ -96,6 +96,7 @@ def test_a_healthy_one_goes_up_and_takes_over() -> None:
     for _ in range(6):
         rollout.sees(MUCH)
         rollout.after(11)
+        assert rollout.plan.copies == {"baseline": "champion"}  # the slice is served as all of the control is
         phases.append((rollout.phase, rollout.plan.findings["step"], rollout.plan.weights["challenger"]))
     assert phases == [
         ("Progressing", 2, 25.0),
