@@ -14,12 +14,10 @@ also holds when it fails less often than its share.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import exp, lgamma, log
+from math import exp
 from typing import Final
 
-from scipy.special import betaincc
-from scipy.stats import beta as beta_distribution
-
+from policies.statistics.always_valid.multinomial_terms import log_beta_tail, log_dirichlet_multinomial
 from policies.statistics.arguments import nonnegative, one_of, positive
 from policies.statistics.result import NotEstimable, Test
 
@@ -42,11 +40,10 @@ def log_bayes_factor(counts: Sequence[float], shares: Sequence[float], concentra
     """
     live = _live(counts, shares)
     positive("concentration", concentration)
-    total = sum(count for count, _ in live)
-    log_e = lgamma(concentration) - lgamma(concentration + total)
-    for count, share in live:
-        log_e += lgamma(concentration * share + count) - lgamma(concentration * share) - count * log(share)
-    return log_e
+    if not live:
+        return 0.0
+    seen, weights = zip(*live, strict=True)
+    return log_dirichlet_multinomial(seen, weights, concentration)
 
 
 def log_bayes_factor_above(
@@ -54,7 +51,8 @@ def log_bayes_factor_above(
 ) -> float:
     """The same for two variants, against the second failing more often than its share only.
 
-    Arguments and errors as for ``log_bayes_factor``.
+    Arguments and errors as for ``log_bayes_factor``, and both must have a share. However far the second lies
+    below its share, the e-value stays a number that later evidence can outweigh.
 
     >>> log_bayes_factor_above((30, 52), (0.5, 0.5), 100) > log_bayes_factor((30, 52), (0.5, 0.5), 100)
     True
@@ -62,10 +60,12 @@ def log_bayes_factor_above(
     True
     """
     whole = log_bayes_factor(counts, shares, concentration)
+    if min(shares) <= 0.0:
+        raise ValueError(f"shares must both be above 0 to ask which of two fails more often, got {shares!r}")
     share = shares[1] / sum(shares)
     prior = (concentration * share, concentration * (1.0 - share))
     posterior = (prior[0] + counts[1], prior[1] + counts[0])
-    return whole + _log_tail(*posterior, share) - _log_tail(*prior, share)
+    return whole + log_beta_tail(*posterior, share) - log_beta_tail(*prior, share)
 
 
 def sequential_multinomial(
@@ -130,12 +130,6 @@ def _live(counts: Sequence[float], shares: Sequence[float]) -> list[tuple[float,
             raise ValueError(f"count must be 0 for a variant of share 0, got {count!r}")
     total = sum(shares)
     return [(count, share / total) for count, share in zip(counts, shares, strict=True) if share > 0]
-
-
-def _log_tail(a: float, b: float, x: float) -> float:
-    """``ln P(Beta(a, b) > x)``, by the distribution's own logarithm where the tail itself underflows."""
-    tail = float(betaincc(a, b, x))
-    return log(tail) if tail > 0.0 else float(beta_distribution.logsf(x, a, b))
 
 
 METHODS: Final[dict[str, Callable[..., object]]] = {"sequential_multinomial": sequential_multinomial}
