@@ -10,7 +10,6 @@ from policies.metric import BetaPrior, MetricSpec
 from policies.statistics.bayes.thompson import thompson_weights
 from policies.statistics.reporting.comparer import Comparer
 from policies.statistics.reporting.contrasts import contrasts
-from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import Traffic
 from policies.statistics.result import NotEstimable
 from policies.statistics.strata.additive import quasi_variances
@@ -35,9 +34,7 @@ def normal_prior(spec: MetricSpec) -> tuple[float, float]:
     return prior.mean, prior.deviation
 
 
-def probabilities_best(
-    traffic: Traffic, comparer: Comparer, settings: AnalysisSettings, held: str | None
-) -> list[Chance]:
+def probabilities_best(traffic: Traffic, comparer: Comparer, held: str | None) -> list[Chance]:
     """The probability to be the best of each of V variants, control first; they sum to 1.
 
     Of Normal posteriors of the variants' contrasts: an additive model of variants and epochs, so that a
@@ -63,9 +60,8 @@ def probabilities_best(
     found = contrasts(comparer)
     if isinstance(found, NotEstimable):
         return [found] * count
-    late = traffic.too_immature(found.variants, found.kept, settings.max_immature_share)
-    if late is not None:
-        return [NotEstimable(name, late)] * count
+    if found.late is not None:
+        return [NotEstimable(name, found.late)] * count
 
     deviation = normal_prior(metric.spec)[1]
     found = found if deviation == inf else found.shrunk(deviation)

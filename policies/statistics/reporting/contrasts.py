@@ -19,13 +19,13 @@ Floats = NDArray[np.float64]
 class Contrasts:
     """C ``variants`` relative to their mean: ``values`` (C,), which sum to 0, and their covariance (C, C).
 
-    ``kept`` are the epochs (E,) that any two of the variants share.
+    ``late`` is why they are not to be told yet: outcomes of too many requests may still come.
     """
 
     variants: tuple[int, ...]
     values: Floats
     covariance: Floats
-    kept: NDArray[np.bool_]
+    late: str | None
 
     def between(self) -> Floats:
         """The variances of the differences of any two, (C, C)."""
@@ -42,7 +42,7 @@ class Contrasts:
         square = deviation**2
         size = len(self.values)
         shrink = square * np.linalg.inv(self.covariance + square * np.eye(size))
-        return Contrasts(self.variants, shrink @ self.values, shrink @ self.covariance, self.kept)
+        return Contrasts(self.variants, shrink @ self.values, shrink @ self.covariance, self.late)
 
 
 def contrasts(comparer: Comparer) -> Contrasts | NotEstimable:
@@ -69,12 +69,15 @@ def contrasts(comparer: Comparer) -> Contrasts | NotEstimable:
             return NotEstimable(name, "the covariate does not vary")
         theta = float(np.vdot(pulls, explained)) / spread
         values, pulls = values - theta * known, pulls - theta * explained
-    result = Contrasts(fit.variants, values, pulls @ pulls.T, fit.kept)
+    result = Contrasts(fit.variants, values, pulls @ pulls.T, fit.late)
     off = ~np.eye(len(fit.variants), dtype=bool)
     return NotEstimable(name, "zero variance") if result.between()[off].min() <= 0.0 else result
 
 
 def _centred(fit: Fit, panel: Panel, combined: Combined) -> tuple[Floats, Floats]:
     """Values (C,) and influences by bucket (C, B), both about their mean over the C variants."""
-    values = np.einsum("vce,ev->c", fit.maps, np.nan_to_num(panel.mean))
+    total = panel.total.sum(axis=1)
+    # The maps leave out what is common to an epoch's means: without it, a large common level loses no digits.
+    common = panel.won.sum(axis=1) / np.where(total > 0.0, total, 1.0)
+    values = np.einsum("vce,ev->c", fit.maps, panel.level - common[:, None])
     return values - values.mean(), combined.mapped - combined.mapped.mean(axis=0)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.metric import MetricSpec
+from policies.metric import MetricSpec, Per
 from policies.statistics.health.outcome_rate import outcome_rate_of
 from policies.statistics.means import Mean
 from policies.statistics.reporting.best import Chance, probabilities_best
@@ -34,6 +34,7 @@ class _Compared:
     """One metric: by variant its count and mean, its difference (but for the control) and its chance."""
 
     metric: Measured
+    weighing: Weighing
     means: list[tuple[float, Mean | None]]
     differences: list[Difference | NotEstimable]
     best: list[Chance]
@@ -98,28 +99,28 @@ class Analysis:
             self.rates.append((metric.spec.name, outcome_rate_of(metric.counted, traffic.requests)))
         return _Compared(
             metric,
+            weighing,
             [(comparer.count(v), comparer.mean(v)) for v in variants],
             [comparer.difference(v) for v in variants[1:]],
-            probabilities_best(traffic, comparer, settings, self._held),
+            probabilities_best(traffic, comparer, self._held),
         )
 
     def _add(self, compared: _Compared, epochs: Sequence[Within]) -> None:
         metric = compared.metric
-        for v, (found, within) in enumerate(zip(compared.differences, epochs, strict=True), start=1):
-            self._found[metric.family].append(self._of_mean(metric, found, v, compared.best[v], within))
+        for v, within in enumerate(epochs, start=1):
+            self._found[metric.family].append(self._of_mean(compared, v, within))
         for rows, (count, mean), best in zip(self._means, compared.means, compared.best, strict=True):
             value, error = (None, None) if mean is None else (mean.value, sqrt(mean.variance))
             rows.append(MetricMean(metric.spec.name, count, value, error, probability_best=_value(best)))
 
-    def _of_mean(
-        self, metric: Measured, found: Difference | NotEstimable, variant: int, best: Chance, within: Within
-    ) -> Effect | Candidate:
+    def _of_mean(self, compared: _Compared, variant: int, within: Within) -> Effect | Candidate:
+        metric, found, best = compared.metric, compared.differences[variant - 1], compared.best[variant]
         spec, name, settings = metric.spec, self._traffic.variants[variant], self._settings
         if isinstance(found, NotEstimable):
             return self._unknown(spec.name, name, metric.family, found, best)
         reason, slack = self._held, 0.0
         if metric.family == "declared":
-            late, slack = self._immaturity(metric, found, variant)
+            late, slack = self._immaturity(spec.per, compared.weighing, found, variant)
             reason = self._held or late
         effect = Effect(
             metric=spec.name,
@@ -198,20 +199,23 @@ class Analysis:
             days_left_reason=reason,
         )
 
-    def _immaturity(self, metric: Measured, found: Difference, variant: int) -> tuple[str | None, float]:
+    @staticmethod
+    def _immaturity(
+        per: Per, weighing: Weighing, found: Difference, variant: int
+    ) -> tuple[str | None, float]:
         """Why immature traffic forbids a decision, and how far it could move a per-request difference.
 
         A request whose outcome is still out counts as 0, so a variant whose outcomes come sooner looks
         better. At worst one variant has all of its outcomes and the immature requests of the other none:
         the other's true mean is then up to m / (1 - s), with s its immature share.
         """
-        traffic, slack = self._traffic, 0.0
-        reason = traffic.too_immature((0, variant), found.kept, self._settings.max_immature_share)
+        slack, row = 0.0, weighing.pair[variant]
+        reason = weighing.late[variant]
         if reason is not None:
             return reason, 0.0
         for v, mean in ((0, found.a), (variant, found.b)):
-            if metric.spec.per == "request":
-                late = traffic.immature_share(v, found.kept)
+            if per == "request":
+                late = weighing.immature[v][row]
                 slack = max(slack, abs(mean.value) * late / (1.0 - late) if late < 1.0 else inf)
         return None, slack
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +62,13 @@ def _effects(
     *bounds: list[float],
 ) -> EpochEffects:
     """One variant's columns: epochs not kept are left out, and without enough units have no interval."""
-    known: Iterable[list[float | None]] = (
-        [bound if sure else None for bound, sure in zip(each, enough, strict=True)] for each in bounds
-    )
-    low, high = (tuple(compress(each, kept)) for each in known)
-    epoch, difference, error = compress(numbers, kept), compress(values, kept), compress(errors, kept)
-    return EpochEffects(tuple(epoch), tuple(difference), tuple(error), low, high)
+    if all(enough):
+        low, high = map(tuple, bounds)
+        return EpochEffects(tuple(numbers), tuple(values), tuple(errors), low, high)
+    columns: list[list[Any]] = [numbers, values, errors]
+    for each in bounds:
+        columns.append([bound if known else None for bound, known in zip(each, enough, strict=True)])
+    return EpochEffects(*(tuple(compress(column, kept)) for column in columns))
 
 
 def _disagree(values: Floats, variances: Floats, enough: NDArray[np.bool_]) -> list[float | None]:

@@ -22,13 +22,14 @@ class Fit:
     """The additive fit of C ``variants`` and the epochs, from counts alone: how it follows from the means.
 
     ``maps`` (V, C, E), see ``linear_map``; ``kept`` (E,) are the epochs that any two of the variants share;
-    ``units`` are behind each of the C variants there.
+    ``units`` are behind each of the C variants there, and ``late`` is as in ``Weighing``.
     """
 
     variants: tuple[int, ...]
     maps: Floats
     kept: Flags
     units: tuple[float, ...]
+    late: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,9 @@ class Weighing:
     ``weights`` (R, E) are the different weightings of the epochs there are, each summing to 1, and ``kept``
     (R, E) the epochs that have a weight. ``own`` and ``pair`` name, by variant, the row of its own mean and
     that of its comparison with the control: -1 where no epoch has the data. By variant and row, ``units``
-    are those behind the mean, no more than it has outcomes, and ``clusters`` the buckets.
+    are those behind the mean, no more than it has outcomes, ``clusters`` the buckets, and ``immature`` the
+    share of requests whose outcomes may still come; ``late`` says by variant why no comparison is to be made
+    for that, None where there is no reason.
     """
 
     weights: Floats
@@ -47,6 +50,8 @@ class Weighing:
     pair: tuple[int, ...]
     units: list[list[float]]
     clusters: list[list[int]]
+    immature: list[list[float]]
+    late: tuple[str | None, ...]
     fit: Fit | NotEstimable
 
     @staticmethod
@@ -73,6 +78,13 @@ class Weighing:
         kept = np.array(masks, np.bool_).reshape(shape)
         inside = np.where(kept, np.array(sizes).reshape(shape), 0.0)
         clusters = [counts.clusters_over(each).tolist() for each in kept]
+        immature, most = _immature(traffic, kept).tolist(), settings.max_immature_share
+
+        def late(variant: int, at: int) -> str | None:
+            if at < 0 or max(immature[0][at], immature[variant][at]) <= most:
+                return None
+            return traffic.too_immature((0, variant), kept[at], most)
+
         return Weighing(
             weights=inside / inside.sum(axis=1)[:, None],
             kept=kept,
@@ -80,7 +92,9 @@ class Weighing:
             pair=pair,
             units=_units(traffic, counts, kept).tolist(),
             clusters=[[row[v] for row in clusters] for v in columns],
-            fit=_fit(traffic, counts),
+            immature=immature,
+            late=tuple(late(v, at) for v, at in enumerate(pair)),
+            fit=_fit(traffic, counts, most),
         )
 
 
@@ -97,7 +111,15 @@ def _units(traffic: Traffic, counts: Counts, kept: Flags) -> Floats:
     return units
 
 
-def _fit(traffic: Traffic, counts: Counts) -> Fit | NotEstimable:
+def _immature(traffic: Traffic, kept: Flags) -> Floats:
+    """The share of requests in the kept epochs (R, E) whose outcomes may still come, by variant, (V, R)."""
+    inside = kept.T.astype(np.float64)
+    requests = traffic.routed.T @ inside
+    share: Floats = traffic.immature.T @ inside / np.where(requests > 0.0, requests, 1.0)
+    return share
+
+
+def _fit(traffic: Traffic, counts: Counts, most: float) -> Fit | NotEstimable:
     """Of the variants that have traffic, each epoch's mean weighing as its outcomes counted.
 
     Weights by counts rather than by estimated precisions, as those go with the means where events are few.
@@ -113,4 +135,5 @@ def _fit(traffic: Traffic, counts: Counts) -> Fit | NotEstimable:
     maps = np.zeros((len(traffic.variants), *found[0].shape[:2]))
     maps[chosen] = found[0].transpose(2, 0, 1)
     units = _units(traffic, counts, kept[None])[list(joined), 0]
-    return Fit(joined, maps, kept, tuple(units.tolist()))
+    late = traffic.too_immature(joined, kept, most)
+    return Fit(joined, maps, kept, tuple(units.tolist()), late)

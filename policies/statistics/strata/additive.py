@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import inf, isfinite, nan
 from typing import Final
 
@@ -212,11 +213,12 @@ def linear_map(precisions: Floats) -> tuple[Floats, tuple[int, ...]] | NotEstima
     kept = largest_component(matrix)
     if len(kept) < 2:
         return NotEstimable(_METHOD, "no two variants share an epoch")
-    grounded = _grounded_inverse(matrix[np.ix_(kept, kept)])
+    grounded = np.zeros((len(kept), len(matrix)))
+    grounded[:, kept] = _grounded_inverse(matrix[kept][:, kept])
     # b_c = sum_k p_ec (1[c = k] - share_ek) m_ek, by epoch.
-    pulls = -precisions[:, kept].T[:, :, None] * shares[None]
-    pulls[range(len(kept)), :, kept] += precisions[:, kept].T
-    return np.tensordot(grounded, pulls, axes=1), tuple(kept)
+    found = grounded[:, None, :] * precisions
+    found -= (grounded @ precisions.T)[:, :, None] * shares
+    return found, tuple(kept)
 
 
 def fitted(values: Floats, covariance: Floats, kept: Sequence[int], count: int) -> AdditiveFit:
@@ -250,7 +252,7 @@ def quasi_variances(variances: Floats) -> tuple[Floats, float]:
     ([1.0, 2.0, 3.0], 0.0)
     """
     count = len(variances)
-    first, second = np.triu_indices(count, 1)
+    first, second = _pairs(count)
     between = variances[first, second]
     if count == 2:
         return np.full(2, between[0] / 2.0), 0.0
@@ -262,12 +264,20 @@ def quasi_variances(variances: Floats) -> tuple[Floats, float]:
     return apart, float(error.max())
 
 
+@cache
+def _pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The places of a square matrix above its diagonal."""
+    return np.triu_indices(count, 1)
+
+
 def largest_component(matrix: Floats) -> list[int]:
     """The variants of the largest connected part of a Laplacian (K, K), in order; the first of equals.
 
     >>> largest_component(np.array([[1.0, 0.0, -1.0], [0.0, 0.0, 0.0], [-1.0, 0.0, 1.0]]))
     [0, 2]
     """
+    if np.count_nonzero(matrix) == matrix.size:
+        return list(range(len(matrix)))
     left, largest = set(range(len(matrix))), list[int]()
     while left:
         part = frontier = {min(left)}
@@ -286,9 +296,11 @@ def _grounded_inverse(laplacian: Floats) -> Floats:
     Relative to that one, small variances between well known variants are not lost beside large ones.
     """
     ground = int(np.argmax(np.diag(laplacian)))
-    others = [k for k in range(len(laplacian)) if k != ground]
-    inverse = np.zeros(laplacian.shape)
-    inverse[np.ix_(others, others)] = np.linalg.inv(laplacian[np.ix_(others, others)])
+    others = laplacian.copy()
+    others[ground], others[:, ground] = 0.0, 0.0
+    others[ground, ground] = 1.0
+    inverse = np.asarray(np.linalg.inv(others), np.float64)
+    inverse[ground, ground] = 0.0
     return inverse
 
 

@@ -74,14 +74,14 @@ class Panel:
     """One metric over E epochs, V variants and B buckets, as residuals about each epoch's own mean.
 
     ``residual`` (E, V, B) is numerator - mean * denominator; the rest is (E, V): ``won``, the sum of the
-    numerators, ``mean`` (NaN without data), ``variance`` of the mean, clustered, and ``cross``, its
+    numerators, ``level`` the mean (0 without data), its ``variance``, clustered, and ``cross``, its
     covariance with variant 0's. A variance that is only rounding is 0.
     """
 
     counts: Counts
     residual: Floats
     won: Floats
-    mean: Floats
+    level: Floats
     variance: Floats
     cross: Floats
 
@@ -89,14 +89,18 @@ class Panel:
     def of(counts: Counts, numerator: Floats, spare: Floats | None = None) -> Panel:
         """From counts and numerators (E, V, B), in few passes; ``spare``, of their shape, is overwritten."""
         total, won = counts.total, numerator.sum(axis=2)
-        mean = np.divide(won, total, out=np.full(total.shape, np.nan), where=total > 0)
-        known = np.nan_to_num(mean)
-        residual = np.multiply(counts.array, known[:, :, None], out=spare)
+        level = np.divide(won, total, out=np.zeros(total.shape), where=total > 0)
+        residual = np.multiply(counts.array, level[:, :, None], out=spare)
         np.subtract(numerator, residual, out=residual)
         square = np.matmul(residual[:, :, None, :], residual[:, :, :, None])[:, :, 0, 0]
-        square[square <= (ROUNDING * known * total) ** 2] = 0.0
+        square[square <= (ROUNDING * level * total) ** 2] = 0.0
         cross = np.matmul(residual, residual[:, 0, :, None])[:, :, 0] * counts.factor * counts.factor[:, :1]
-        return Panel(counts, residual, won, mean, square * counts.factor**2, cross)
+        return Panel(counts, residual, won, level, square * counts.factor**2, cross)
+
+    @property
+    def mean(self) -> Floats:
+        """The mean of each epoch and variant (E, V), NaN without data."""
+        return np.where(self.total > 0, self.level, np.nan)
 
     @property
     def total(self) -> Floats:
@@ -119,7 +123,7 @@ class Panel:
         has fewer than two clusters: a weighting serves the variants that have data wherever it has weight.
         ``maps`` (V, C, E) are further weights of all means together, of which the influence is wanted.
         """
-        variants, count = self.mean.shape[1], len(weights)
+        variants, count = self.level.shape[1], len(weights)
         rows = np.broadcast_to(weights, (variants, *weights.shape))
         if maps is not None:
             # A variance that is only rounding is none.
@@ -128,15 +132,14 @@ class Panel:
         pulled = over_rows(pull, self.residual.swapaxes(0, 1))
         influence = pulled[:, :count]
         variance = np.einsum("vrb,vrb->vr", influence, influence)
-        known = np.nan_to_num(self.mean)
-        sizes = np.abs(pull[:, :count] * known.T[:, None])
+        sizes = np.abs(pull[:, :count] * self.level.T[:, None])
         # The scale of what was subtracted is never above the sum of the totals: mostly that is answer enough.
         above = variance <= (ROUNDING * (sizes @ self.total.T[:, :, None])[:, :, 0]) ** 2
         for v, r in np.argwhere(above):
             scale = over_rows(sizes[v, r], self.counts.array[:, v])
             if variance[v, r] <= ROUNDING**2 * float(scale @ scale):
                 variance[v, r], influence[v, r] = 0.0, 0.0
-        return Combined((weights @ known).T, variance, influence, pulled[:, count:].sum(axis=0))
+        return Combined((weights @ self.level).T, variance, influence, pulled[:, count:].sum(axis=0))
 
 
 def stratified_clustered(

@@ -127,7 +127,7 @@ def test_the_shrunk_contrasts_are_the_posterior_of_the_linear_model() -> None:
     root -= root.mean(axis=0)
     covariance, values = root @ root.T, rng.normal(size=4)
     values -= values.mean()
-    found = Contrasts((0, 1, 2, 3), values, covariance, np.ones(1, bool)).shrunk(0.7)
+    found = Contrasts((0, 1, 2, 3), values, covariance, None).shrunk(0.7)
     # Differences to the last variant: their likelihood, and the prior's covariance t**2 (I + 1).
     to_last = np.hstack((np.eye(3), -np.ones((3, 1))))
     precision = np.linalg.inv(to_last @ covariance @ to_last.T)
