@@ -21,6 +21,8 @@ from typing import Final, Literal
 
 from scipy.special import logsumexp
 
+from policies.canary.first_split import first_log_bayes_factor_above
+from policies.canary.methods import FIRST, LATEST, Method
 from policies.canary.pairs import Pair
 from policies.statistics.always_valid.sequential_multinomial import log_bayes_factor_above
 from policies.statistics.observed import ObservedMetric
@@ -29,12 +31,9 @@ from policies.statistics.observed import ObservedMetric
 _FROM_THE_START: Final = 0.8
 
 
-def log_e_value(pairs: Sequence[Pair], draw: Literal["unit", "request"], concentration: float) -> float:
-    """The natural logarithm of the e-value that bad events fall to the candidate as requests do.
-
-    ``concentration`` is that of the prior on the candidate's share of the events.
-    """
-    of_epochs = [_log_e(pair, draw, concentration) for pair in pairs]
+def log_e_value(pairs: Sequence[Pair], draw: Literal["unit", "request"], method: Method = LATEST) -> float:
+    """The natural logarithm of the e-value that bad events fall to the candidate as requests do."""
+    of_epochs = [_log_e(pair, draw, method) for pair in pairs]
     rest = 1.0 - _FROM_THE_START
     terms, later = [], 0.0
     for j in range(len(of_epochs), 0, -1):
@@ -46,12 +45,15 @@ def log_e_value(pairs: Sequence[Pair], draw: Literal["unit", "request"], concent
     return float(logsumexp(terms))
 
 
-def _log_e(pair: Pair, draw: Literal["unit", "request"], concentration: float) -> float:
+def _log_e(pair: Pair, draw: Literal["unit", "request"], method: Method) -> float:
     effect = 1.0
     if draw == "unit":
         effect = max(design_effect(pair.control), design_effect(pair.candidate))
     counts = (pair.control.total / effect, pair.candidate.total / effect)
-    return log_bayes_factor_above(counts, pair.shares, concentration) if sum(counts) else 0.0
+    if not sum(counts):
+        return 0.0
+    bayes_factor = first_log_bayes_factor_above if method is FIRST else log_bayes_factor_above
+    return bayes_factor(counts, pair.shares, method.concentration)
 
 
 def design_effect(share: ObservedMetric) -> float:

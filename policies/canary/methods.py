@@ -15,8 +15,8 @@ class Method:
     """How the split of bad events decides on harm; all else is the same in every method.
 
     ``whole_control``: the candidate's events are counted against those of all of the control's traffic, not
-    of its slice alone. ``concentration`` is the prior's (`policies.canary.event_split`). Harm is not said
-    before both together have had ``least_requests``.
+    of its slice alone. ``concentration`` is that of the prior on the candidate's share of them. Harm is not
+    said before both together have had ``least_requests``.
     """
 
     number: int

@@ -82,9 +82,9 @@ class CanaryParameters:
     ``baseline`` names the slice of the control's traffic, as large as the candidate's, that differences and
     metrics are to; null takes the whole control. Errors and slow requests are tested for harm against all of
     the control's traffic either way: its backend serves both. ``draw``: by ``request`` a unit may see both in
-    turn. ``deadline`` is for the whole rollout, ``silence`` a time without a request to the candidate; each has its
-    rule. ``confirm`` lists the steps, from 1, that wait for an operator before they begin, and "promotion".
-    ``tuning_units`` is for how many units, of both, the intervals are narrowest.
+    turn. ``deadline`` is for the whole rollout, ``silence`` a time without a request to the candidate; each
+    has its rule. ``confirm`` lists the steps, from 1, that wait for an operator before they begin, and
+    "promotion". ``tuning_units`` is for how many units, of both, the intervals are narrowest.
     """
 
     steps: tuple[Step, ...] = (Step(5), Step(25), Step(50))

@@ -56,7 +56,7 @@ def _finding(
         )
     p_value, requests_enough = 1.0, True
     if guardrail.events:
-        p_value = exp(min(0.0, -log_e_value(tested, setting.draw, setting.method.concentration)))
+        p_value = exp(min(0.0, -log_e_value(tested, setting.draw, setting.method)))
         requests = sum(pair.control.count + pair.candidate.count for pair in tested)
         requests_enough = requests >= setting.method.least_requests
     elif enough:

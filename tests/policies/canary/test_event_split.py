@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.canary.event_split import design_effect, log_e_value
-from policies.canary.methods import LATEST
 from policies.canary.pairs import Pair
 from policies.statistics.means import Mean
 from policies.statistics.observed import ObservedMetric
@@ -27,7 +26,7 @@ def pair(control: ObservedMetric, candidate: ObservedMetric) -> Pair:
 
 
 def log_e(*pairs: Pair) -> float:
-    return log_e_value(pairs, "unit", LATEST.concentration)
+    return log_e_value(pairs, "unit")
 
 
 @pytest.mark.parametrize(("events", "enough"), [(1, False), (2, False), (3, True), (4, True)])
@@ -62,4 +61,4 @@ def test_events_of_few_units_count_as_few() -> None:
     control = share(0, 19_000)
     assert log_e(pair(control, candidate)) < log(100) < log_e(pair(control, share(10, 1000)))
     by_request = Pair(control, candidate, 1.0, (19.0, 1.0))
-    assert log_e_value([by_request], "request", LATEST.concentration) > log(100)
+    assert log_e_value([by_request], "request") > log(100)

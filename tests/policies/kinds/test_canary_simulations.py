@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from bench.simulations.canary import World, rollouts, steps_of, threshold_failures
 from policies.canary.event_split import log_e_value
-from policies.canary.methods import LATEST
 from policies.canary.pairs import Pair
 from policies.canary.parameters import CanaryParameters
 from policies.statistics.means import Mean
@@ -70,7 +69,7 @@ def _alarmed(requests: Counts, errors: Counts, failed: Counts) -> bool:
 
 
 def _log_e(pairs: list[Pair]) -> float:
-    return log_e_value(pairs, "unit", LATEST.concentration)
+    return log_e_value(pairs, "unit")
 
 
 def _share(requests: int, errors: int) -> ObservedMetric:
