@@ -7,7 +7,7 @@ At delta = 0 those are the pooled rate, so that Mee's interval and the pooled z 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import acos, copysign, cos, pi, sqrt
+from math import sqrt
 from typing import Final
 
 from scipy.optimize import brentq
@@ -52,25 +52,35 @@ def miettinen_nurminen(
     return _score("Miettinen-Nurminen", x_a, n_a, x_b, n_b, alpha, unbiased=True)
 
 
-def restricted_rate(x_a: float, n_a: float, x_b: float, n_b: float, delta: float) -> float:
-    """The likeliest p_a given that p_b = p_a + delta: the closed-form root of the likelihood's cubic.
+def restricted_rates(x_a: float, n_a: float, x_b: float, n_b: float, delta: float) -> tuple[float, float]:
+    """The likeliest (p_a, p_b) given that p_b = p_a + delta, both in 0..1; successes and trials as above.
 
-    Source: Miettinen & Nurminen (1985), appendix I.
+    The root of the likelihood's cubic, which lies between what either variant alone would have. Bracketed
+    there rather than by its closed form (appendix I), whose cosines leave nothing of a rate of 1e-8. Raises
+    nothing for -1 <= delta <= 1. Source: Miettinen & Nurminen (1985), eq. 8.
 
-    >>> round(restricted_rate(10, 100, 30, 100, 0.0), 9)
-    0.2
+    >>> [round(rate, 9) for rate in restricted_rates(10, 100, 30, 100, 0.0)]
+    [0.2, 0.2]
     """
-    n, x = n_a + n_b, x_a + x_b
-    square = (n_b + 2.0 * n_a) * delta - n - x
-    linear = (n_a * delta - n - 2.0 * x_a) * delta + x
-    constant = x_a * delta * (1.0 - delta)
-    shift = square / (3.0 * n)
-    q = shift**3 - linear * square / (6.0 * n * n) + constant / (2.0 * n)
-    radius = copysign(sqrt(max(shift**2 - linear / (3.0 * n), 0.0)), q)
-    cosine = q / radius**3 if radius != 0.0 else 0.0
-    angle = (pi + acos(max(-1.0, min(1.0, cosine)))) / 3.0
-    rate = 2.0 * radius * cos(angle) - shift
-    return min(max(rate, 0.0, -delta), 1.0, 1.0 - delta)
+    if delta < 0.0:
+        p_b, p_a = restricted_rates(x_b, n_b, x_a, n_a, -delta)
+        return p_a, p_b
+
+    def slope(p: float) -> float:
+        """The log-likelihood's, times whatever factors it is divided by: of the same sign, and finite."""
+        q = p + delta
+        u, v = p if x_a > 0 else 1.0, 1.0 - p if x_a < n_a else 1.0
+        s, t = q if x_b > 0 else 1.0, 1.0 - q if x_b < n_b else 1.0
+        return (x_a * v - (n_a - x_a) * u) * s * t + (x_b * t - (n_b - x_b) * s) * u * v
+
+    low, high = sorted(min(max(rate, 0.0), 1.0 - delta) for rate in (x_a / n_a, x_b / n_b - delta))
+    if slope(low) <= 0.0:
+        p = low
+    elif slope(high) >= 0.0:
+        p = high
+    else:
+        p = float(brentq(slope, low, high, xtol=1e-300, rtol=1e-15))
+    return p, min(p + delta, 1.0)
 
 
 def _score(
@@ -90,8 +100,7 @@ def _score(
 
     def gap(delta: float, side: float) -> float:
         """(d - delta)**2 less its critical value, signed: 0 at the interval's end on that side of d."""
-        p_a = restricted_rate(x_a, n_a, x_b, n_b, delta)
-        p_b = p_a + delta
+        p_a, p_b = restricted_rates(x_a, n_a, x_b, n_b, delta)
         variance = factor * (p_a * (1.0 - p_a) / n_a + p_b * (1.0 - p_b) / n_b)
         return side * (delta - d) - z * sqrt(max(variance, 0.0))
 
@@ -101,7 +110,7 @@ def _score(
             return side
         # At d = +-1 the gap is 0 although d is not an end: the variance vanishes there. Start beside it.
         start = d if abs(d) < 1.0 - _EDGE else d + side * 1e-10
-        return float(brentq(gap, start, edge, args=(side,), xtol=1e-13, rtol=1e-13))
+        return float(brentq(gap, start, edge, args=(side,), xtol=1e-24, rtol=1e-13))
 
     return Estimate(
         method=method,

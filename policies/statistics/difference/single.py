@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import sqrt
 from typing import Final
 
-from scipy.special import betaincinv
+from scipy.special import betainccinv, betaincinv
 
 from policies.statistics.arguments import nonnegative, share
 from policies.statistics.kernel import critical
@@ -53,7 +53,7 @@ def clopper_pearson(x: float, n: float, alpha: float = 0.05) -> Estimate | NotEs
 
     def bounds() -> tuple[float, float]:
         low = 0.0 if x == 0 else float(betaincinv(x, n - x + 1, alpha / 2.0))
-        high = 1.0 if x == n else float(betaincinv(x + 1, n - x, 1.0 - alpha / 2.0))
+        high = 1.0 if x == n else float(betainccinv(x + 1, n - x, alpha / 2.0))
         return low, high
 
     return _rate("Clopper-Pearson", x, n, alpha, bounds)
