@@ -6,6 +6,9 @@ functions in one of ``adapters/*.py``:
     matches(method, inputs) -> bool          method in lower case; decide by its words and the inputs' keys
     compute(method, inputs) -> dict          more keys than expected are welcome, fewer are a failure
 
+A key that ends in ``*`` holds a function of the number that an expected key has there: ``power_at_*`` answers
+``power_at_1500``. A list of sizes that is expected as ``n`` says at which of them the rest is expected.
+
 Each such file has a list ``ADAPTERS`` of pairs. An adapter knows the method, never the vector's id, so that
 vectors with other inputs are computed too. The first one that yields every expected key counts.
 """
@@ -50,12 +53,14 @@ def vectors() -> Iterator[dict]:
 
 def computed(vector: dict, known: list[Adapter]) -> dict:
     """What the product says to the vector's inputs. Raises LookupError when no adapter fits."""
-    method, inputs, reasons = vector["method"].lower(), vector["inputs"], []
+    method, inputs, reasons = vector["method"].lower(), dict(vector["inputs"]), []
+    if isinstance(vector["expected"].get("n"), list):
+        inputs.setdefault("n", vector["expected"]["n"])
     for matches, compute in known:
         if not matches(method, inputs):
             continue
         try:
-            result = compute(method, inputs)
+            result = numbered(compute(method, inputs), vector["expected"])
         except (KeyError, TypeError, ValueError) as error:
             reasons.append(f"{compute.__module__}.{compute.__name__}: {error!r}")
             continue
@@ -65,6 +70,18 @@ def computed(vector: dict, known: list[Adapter]) -> dict:
         reasons.append(f"{compute.__name__} lacks {missing}")
     why = "; ".join(reasons) or f"none knows this method with the inputs {sorted(inputs)}"
     raise LookupError(f"no adapter computes {vector['id']!r} ({vector['method']}): {why}")
+
+
+def numbered(result: dict, expected: dict) -> dict:
+    """The result with each ``name_*`` asked for every number that an expected ``name_...`` ends in."""
+    functions = {key[:-1]: function for key, function in result.items() if key.endswith("*")}
+    asked = {
+        key: function(float(key.removeprefix(start)))
+        for key in expected
+        for start, function in functions.items()
+        if key.startswith(start)
+    }
+    return {**{key: value for key, value in result.items() if not key.endswith("*")}, **asked}
 
 
 def differences(expected: Any, got: Any, tolerance: dict, at: str = "") -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from policies.statistics.adaptive.batched_ols import batched_ols, sequential_batched_ols
@@ -39,10 +41,16 @@ def of_batches(method: str, inputs: dict) -> dict:
             "estimate": found.estimate, "ci_low": found.low, "ci_high": found.high}  # fmt: skip
 
 
+def clipped_value(logged: list, model: list | None, name: str, clip: float) -> float:
+    found = off_policy_value(*logged, model, estimator=name, clip=clip)
+    assert isinstance(found, Estimate)
+    return found.estimate
+
+
 def of_off_policy(method: str, inputs: dict) -> dict:
     logged = [inputs[key] for key in ("action", "reward", "logged_prob", "target_policy")]
     model = inputs.get("q_hat")
-    result = {}
+    result: dict = {}
     for name in KNOWN:
         if model is None and name in ("dm", "dr", "sndr"):
             continue
@@ -51,9 +59,7 @@ def of_off_policy(method: str, inputs: dict) -> dict:
         result[f"{name}_se"] = found.standard_error
         if name == "ips":
             result["ess"] = found.detail("effective_sample_size")
-        for limit in (1, 1.5, 2, 3, 4, 5, 10, 20, 100):
-            clipped = off_policy_value(*logged, model, estimator=name, clip=limit)
-            result[f"{name}_clip_{limit:g}"] = clipped.estimate
+        result[f"{name}_clip_*"] = partial(clipped_value, logged, model, name)
     return result
 
 

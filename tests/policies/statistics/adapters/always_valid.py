@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, log, sqrt
+from math import exp, inf, log, sqrt
 
 from policies.statistics.always_valid.anytime_t import anytime_t, anytime_t_log_bayes_factor
 from policies.statistics.always_valid.asymptotic import confidence_sequence, optimum, rho
@@ -204,7 +204,8 @@ def of_e_values(method: str, inputs: dict) -> dict:
     logs = inputs.get("log_e") or [log(value) for value in inputs.get("e", inputs.get("e_values"))]
     product = "multiply" in method or "product" in method
     found = e_value_product(logs) if product else e_value_mean(logs)
-    return {"log_e": found.log_e_value, "e": exp(found.log_e_value), "e_value": exp(found.log_e_value),
+    value = exp(found.log_e_value) if found.log_e_value < 709.0 else inf
+    return {"log_e": found.log_e_value, "e": value, "e_value": value,
             "p_value": found.p_value}  # fmt: skip
 
 
