@@ -35,12 +35,12 @@ def test_healthy_ones_are_let_live_and_a_threshold_fails_most_of_them() -> None:
 
 
 def test_false_alarms_of_a_thousand_watched_at_every_second() -> None:
-    """Ten requests a second of 200, then fifty; two minutes each, and an error rate that triples for a while.
+    """Ten requests a second of 200, then fifty; a minute each, and an error rate that triples for a while.
 
     The e-value changes when a request fails, so it is asked at each second in which one of the candidate did.
     """
     rng = np.random.default_rng(20240)
-    runs, seconds = 1000, 120
+    runs, seconds = 1000, 60
     rate = np.where(np.arange(seconds) % 60 < 30, 0.002, 0.006)
     rates = np.array([[190, 10], [150, 50]])[:, None, :, None]
     requests = rng.poisson(rates, (2, runs, 2, seconds))  # of two epochs, by run, of control and candidate
