@@ -20,13 +20,22 @@ def load(source: Path | str) -> Settings:
     >>> load("backends: {a: {url: 'http://127.0.0.1:9001'}}\\nroutes: [{path: /, backend: a}]").routes[0].path
     '/'
     """
+    return _load(source)[1]
+
+
+def load_data(source: Path) -> object:
+    """The plain data of a file, as written, where `load` can use it; `InvalidConfiguration` as there."""
+    return _load(source)[0]
+
+
+def _load(source: Path | str) -> tuple[object, Settings]:
     name = str(source) if isinstance(source, Path) else "configuration"
     text = _text(source) if isinstance(source, Path) else source
     document = yaml_document.read(text)
     if document.problems:
         raise InvalidConfiguration(document.problems, name)
     try:
-        return read_settings(document.data)
+        return document.data, read_settings(document.data)
     except InvalidConfiguration as error:
         located = [replace(problem, line=document.line(problem.path)) for problem in error.problems]
         located.sort(key=lambda problem: problem.line or 0)

@@ -11,7 +11,7 @@ routes; its definition and its evidence stay, and its report can be read.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -62,10 +62,15 @@ def experiment_of(state: State, name: str) -> Experiment:
 
 
 def set_part(state: State, collection: str, name: str, value: object) -> Edit:
-    """A backend or an experiment as this plain data says; what was ended before is so no more."""
+    """A backend or an experiment as this plain data says; what was ended before is so no more.
+
+    An experiment that is paused stays so, unless the data says ``running``.
+    """
     whole = plain(state.settings)
     created = name not in whole[collection]
     whole[collection][name] = value
+    if collection == "experiments" and name not in state.endings:
+        whole = _resting(whole, unspoken(state, whole))
     endings = state.endings
     if collection == "experiments":
         endings = {each: ending for each, ending in endings.items() if each != name}
@@ -90,19 +95,45 @@ def set_routes(state: State, data: object) -> Edit:
 def set_configuration(state: State, data: object, *, prune: bool) -> Edit:
     """The whole configuration; what it does not name stays as it is, unless ``prune``.
 
-    Routes are the same when their paths are. An experiment that is named has no ending any more, if it is
+    Routes are the same when their paths are. What an operator has paused or ended stays so, unless the
+    configuration says ``running`` of it; an experiment of which it does has no ending any more, if it is
     another than it was.
     """
-    wanted = data
-    if isinstance(data, dict) and not prune:
-        wanted = _merged(plain(state.settings), data)
+    resting = unspoken(state, data)
+    wanted = _resting(data, resting)
+    if isinstance(wanted, dict) and not prune:
+        wanted = _merged(plain(state.settings), wanted)
     settings = _read(wanted, ())
     endings = {
         name: ending
         for name, ending in state.endings.items()
-        if settings.experiments.get(name) == state.settings.experiments[name]
+        if name in resting or settings.experiments.get(name) == state.settings.experiments[name]
     }
     return Edit(settings, endings)
+
+
+def unspoken(state: State, data: object) -> tuple[str, ...]:
+    """The experiments that do not run, and that a configuration, as plain data, names without ``running``.
+
+    A file that was written before a pause must not end it: by what it leaves out it says nothing.
+    """
+    named = data.get("experiments") if isinstance(data, dict) else None
+    if not isinstance(named, dict):
+        return ()
+    return tuple(
+        name
+        for name, experiment in state.settings.experiments.items()
+        if not experiment.running and isinstance(each := named.get(name), dict) and "running" not in each
+    )
+
+
+def _resting(data: Any, names: Collection[str]) -> Any:
+    """The configuration, as plain data, in which these experiments do not run."""
+    if not names:
+        return data
+    experiments = data["experiments"]
+    resting = {name: {**experiments[name], "running": False} for name in names}
+    return {**data, "experiments": {**experiments, **resting}}
 
 
 def set_weights(state: State, name: str, weights: Mapping[str, float]) -> Edit:

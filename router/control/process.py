@@ -14,7 +14,7 @@ import uvicorn
 from redis.asyncio import Redis
 
 from router.cancelling import end_all
-from router.config_file import load
+from router.config_file import load_data
 from router.control.app import make_app
 from router.control.folding import keep_folding
 from router.control.leadership import Leadership
@@ -84,10 +84,10 @@ async def _apply(options: ControlProcess, redis: Redis) -> None:
     if options.config_path is None:
         return
     path, data_dir = Path(options.config_path), Path(options.data_dir)
-    settings = load(path)
+    data = load_data(path)
     key = None if options.key is None else options.key.encode()
 
-    state = await begin(redis, settings, path.name, data_dir, key, time)
+    state = await begin(redis, data, path.name, data_dir, key, time)
 
     if state is not None:
         save(data_dir, state)

@@ -3,11 +3,13 @@
 The configuration file is applied as a version by "config file" when its settings differ from those that were
 last applied from a file of its name, at a start or by ``turnout apply``. So what operators changed since
 survives a restart with an unchanged file, and a changed file wins as a whole, with the difference on record.
+But what an operator paused or ended stays so, unless the file says ``running`` of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +17,14 @@ from pathlib import Path
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
+from router.config_file import read_settings
 from router.control.changes import CONFIG_FILE, AppliedFile, Author, Edit, commit, files_after, follow
+from router.control.edits import set_configuration
 from router.control.events import event
 from router.control.file_digest import digest_of
 from router.epochs import advance
 from router.errors import StoreUnavailable
 from router.last_state import load as load_last_state
-from router.settings import Settings
 from router.state import State
 from router.store import states
 
@@ -32,17 +35,20 @@ log = logging.getLogger("turnout.control")
 
 async def begin(
     redis: Redis,
-    settings: Settings,
+    data: object,
     source: str,
     data_dir: Path,
     given_key: bytes | None,
     clock: Callable[[], float],
 ) -> State | None:
-    """The state in force, once Redis answers; None where the disk says that Redis had one, or a newer one."""
+    """The state in force, once Redis answers; None where the disk says that Redis had one, or a newer one.
+
+    ``data`` is the file as plain data; `InvalidConfiguration` where it cannot be used.
+    """
     waiting = False
     while True:
         try:
-            return await apply(redis, settings, source, data_dir, given_key, clock)
+            return await apply(redis, data, source, data_dir, given_key, clock)
         except StoreUnavailable as error:
             if not waiting:
                 event(log, "redis_away", logging.WARNING, detail=error, then="the configuration is applied")
@@ -52,13 +58,14 @@ async def begin(
 
 async def apply(
     redis: Redis,
-    settings: Settings,
+    data: object,
     source: str,
     data_dir: Path,
     given_key: bytes | None,
     clock: Callable[[], float],
 ) -> State | None:
-    """Apply a file's settings if they are others than that file's before; None as in `begin`."""
+    """Apply a file's settings if they are others than that file's before; all else as in `begin`."""
+    settings = read_settings(data)
     file = AppliedFile(source, digest_of(settings), whole=True)
     author = Author(
         who=CONFIG_FILE, role="", peer="", action="apply", target=source, why=f"{source} was applied"
@@ -78,7 +85,8 @@ async def apply(
         elif previous.files.get(source) == file.digest:
             following = follow(previous, Edit(previous.settings, previous.endings), now, key=key)
         else:
-            following = follow(previous, Edit(settings, previous.endings, file), now, key=key)
+            edit = dataclasses.replace(set_configuration(previous, data, prune=True), file=file)
+            following = follow(previous, edit, now, key=key)
         if following is previous:
             return following
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from router.config_file import read_settings
 from router.control import edits
 from router.control.api.endpoint import Answer, Call, Endpoint
+from router.control.api.experiment_view import status_of
 from router.control.api.queries import Apply, Wanted, Why
 from router.control.changes import AppliedFile, Edit, change, follow, read_state, record_of
 from router.control.file_digest import digest_of
@@ -173,7 +174,7 @@ async def validate(call: Call) -> Answer:
         difference=record.difference,
         epochs=record.epochs,
         moves=moves(state, following),
-        warnings=describe(following.settings).warnings,
+        warnings=(*_resting(state, call.data), *describe(following.settings).warnings),
     )
     return Answer(preview, etag=_whole_tag(state))
 
@@ -182,6 +183,18 @@ def _file_of(call: Call) -> AppliedFile | None:
     """The file that the body is, if it is one; `InvalidConfiguration` where it does not stand by itself."""
     name, prune = call.query.source, call.query.prune
     return AppliedFile(name, digest_of(read_settings(call.data)), whole=prune) if name else None
+
+
+def _resting(state: State, data: object) -> tuple[str, ...]:
+    """What a reader of the configuration might take for running."""
+    found = {
+        name: status_of(state.settings.experiments[name], state.endings.get(name))
+        for name in edits.unspoken(state, data)
+    }
+    return tuple(
+        f"experiment {name} is {status} and stays so: the configuration does not say whether it is running"
+        for name, status in found.items()
+    )
 
 
 def _backend(state: State, name: str) -> Answer:

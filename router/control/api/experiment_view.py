@@ -53,7 +53,7 @@ def view(state: State, name: str) -> ExperimentView:
     in_force = sum(planned.values())
     return ExperimentView(
         name=name,
-        status=_status(experiment, ending),
+        status=status_of(experiment, ending),
         version=state.version,
         definition=experiment,
         variants=tuple(
@@ -72,7 +72,8 @@ def view(state: State, name: str) -> ExperimentView:
     )
 
 
-def _status(experiment: Experiment, ending: Ending | None) -> Status:
+def status_of(experiment: Experiment, ending: Ending | None) -> Status:
+    """In one word."""
     if experiment.running:
         return "running"
     if ending is None:

@@ -23,6 +23,8 @@ class Why(Struct, frozen=True, kw_only=True):
 class Wanted(Struct, frozen=True, kw_only=True):
     """``prune`` removes what the configuration does not name. ``source`` is its file's base name.
 
+    What an operator paused or ended stays so, unless the configuration says ``running`` of it.
+
     A configuration with a source stands by itself. A control plane that starts with a file of that name, and
     of the same settings, does not apply it again over what was changed since.
     """

@@ -113,10 +113,12 @@ def shared_router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture
 def operated(shared_router: Served, turnout: Turnout) -> Turnout:
     """The command, for a router that has `CONFIGURATION` and nothing else."""
+    configuration = yaml.safe_load(CONFIGURATION)
+    configuration["experiments"]["ranker"]["running"] = True
     reset = httpx.put(
         f"{shared_router.control}/api/v1/configuration",
         params={"prune": "true", "source": "turnout.yaml"},
-        json=yaml.safe_load(CONFIGURATION),
+        json=configuration,
         headers={"if-match": "*"},
         trust_env=False,
     )

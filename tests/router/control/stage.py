@@ -14,7 +14,6 @@ import httpx
 import uvicorn
 from redis.asyncio import Redis
 
-from router.config_file import read_settings
 from router.control.app import make_app
 from router.control.startup import apply
 from router.last_state import save
@@ -77,7 +76,7 @@ async def applied(
     redis: Redis, data_dir: Path, configuration: dict[str, Any], now: float = 1e9
 ) -> State | None:
     """The state after a start with this configuration file."""
-    return await apply(redis, read_settings(configuration), "turnout.yaml", data_dir, KEY, lambda: now)
+    return await apply(redis, configuration, "turnout.yaml", data_dir, KEY, lambda: now)
 
 
 @asynccontextmanager
