@@ -14,6 +14,10 @@ class Design(Protocol):
     """A way to look at an experiment: the critical value after n units over all variants compared."""
 
     @property
+    def alpha(self) -> float:
+        """The chance to call an effect where there is none."""
+
+    @property
     def sides(self) -> int:
         """1 or 2."""
 
@@ -52,7 +56,9 @@ class AlwaysValid:
         1.56
         """
         share("alpha", self.alpha)
-        return critical_value(positive("n", n), self.alpha, self.n_star or n, self.sides)
+        return critical_value(
+            positive("n", n), self.alpha, n if self.n_star is None else self.n_star, self.sides
+        )
 
 
 ONE_LOOK: Final = Fixed()

@@ -35,6 +35,19 @@ class Plan:
     days_left: float
 
 
+def reachable(target: float, design: Design) -> float:
+    """The power asked for, if it is above alpha: with no effect at all a design calls one so often.
+
+    Raises ValueError otherwise. Source: Neyman & Pearson (1936): an unbiased test's power is its size or more.
+
+    >>> reachable(0.8, ONE_LOOK)
+    0.8
+    """
+    if not share("target", target) > design.alpha:
+        raise ValueError(f"target must be in (alpha, 1) with alpha = {design.alpha:g}, got {target!r}")
+    return target
+
+
 def unit_variance(variance_a: float, variance_b: float, share_b: float = 0.5) -> float:
     """v, such that the difference of means has the variance v / n after n units over both variants.
 
@@ -76,7 +89,7 @@ def sample_size(
     14748.045
     """
     finite("effect", effect)
-    share("target", target)
+    reachable(target, design)
     if effect == 0.0:
         return NotEstimable("sample size", "no effect: no number of units shows it")
     if nonnegative("variance", variance) == 0.0:
@@ -100,12 +113,12 @@ def minimum_detectable_effect(
 ) -> float:
     """The least effect, in the metric's unit, that n units call with the power ``target``.
 
-    Raises ValueError for arguments out of range.
+    0 where the variance is. Raises ValueError for arguments out of range, such as a target not above alpha.
 
     >>> round(minimum_detectable_effect(unit_variance(0.09, 0.0979), 2 * 14748.045), 9)
     0.01
     """
-    share("target", target)
+    reachable(target, design)
     scale = sqrt(nonnegative("variance", variance) / positive("n", n))
     return (design.critical(n) + float(ndtri(target))) * scale
 
@@ -130,7 +143,7 @@ def minimum_detectable_lift(
     """
     method = "minimum detectable lift"
     share("share_b", share_b)
-    share("target", target)
+    reachable(target, design)
     positive("n", n)
     if finite("mean_a", mean_a) == 0.0:
         return NotEstimable(method, "the control's mean is zero")
@@ -154,7 +167,8 @@ def days_left(
     """How long until an effect of this size is called, from the standard error reached at n units.
 
     Args: effect to be seen and the present standard_error, in the metric's unit; n, units so far over both
-    variants; units_per_day, new units. Returns ``NotEstimable`` as ``sample_size``, and for no units yet.
+    variants; units_per_day, new units. Returns ``NotEstimable`` as ``sample_size``, for no units yet, and for a target not above
+    the design's alpha, which no effect is needed for. Raises ValueError for other arguments out of range.
 
     >>> plan = days_left(0.01, 0.006, 10_000, 2_500)
     >>> round(plan.units), round(plan.days_left, 2)
@@ -164,6 +178,8 @@ def days_left(
     nonnegative("units_per_day", units_per_day)
     if nonnegative("n", n) == 0.0:
         return NotEstimable(method, "no units yet: no standard error to go by")
+    if share("target", target) <= design.alpha:
+        return NotEstimable(method, "the power asked for is not above alpha: chance alone has it")
     needed = sample_size(effect, nonnegative("standard_error", standard_error) ** 2 * n, target, design)
     if isinstance(needed, NotEstimable):
         return NotEstimable(method, needed.reason)

@@ -43,11 +43,12 @@ def t_test_sample_size(
 ) -> float | NotEstimable:
     """Units a variant that give the power ``target``. Returns ``NotEstimable`` for d = 0.
 
+    Raises ValueError for arguments out of range, a target not above alpha among them.
+
     >>> round(t_test_sample_size(0.1), 4)
     1570.733
     """
-    share("target", target)
-    share("alpha", alpha)
+    _above(alpha, target)
     if finite("d", d) == 0.0:
         return NotEstimable("t test's sample size", "no effect: no number of units shows it")
     guess = 2.0 * ((critical(alpha, sides=sides) + float(ndtri(target))) / d) ** 2
@@ -77,7 +78,7 @@ def proportions_sample_size(
     share("p_b", p_b)
     if p_a == p_b:
         return NotEstimable("proportions' sample size", "no effect: no number of units shows it")
-    end, quantile = critical(alpha, sides=sides), float(ndtri(share("target", target)))
+    end, quantile = critical(alpha, sides=sides), float(ndtri(_above(alpha, target)))
     if variance == "arcsine":
         return 2.0 * ((end + quantile) / (2.0 * asin(sqrt(p_b)) - 2.0 * asin(sqrt(p_a)))) ** 2
     null, alternative = _deviations(p_a, p_b, variance)
@@ -110,6 +111,13 @@ def proportions_power(
         null, alternative = _deviations(p_a, p_b, variance)
         z, scale = abs(p_b - p_a) * sqrt(n_per_variant) / alternative, null / alternative
     return float(ndtr(z - end * scale) + (ndtr(-z - end * scale) if sides == 2 else 0.0))
+
+
+def _above(alpha: float, target: float) -> float:
+    """The power asked for, above alpha: so often an effect is called where there is none."""
+    if not share("alpha", alpha) < share("target", target):
+        raise ValueError(f"target must be in (alpha, 1) with alpha = {alpha:g}, got {target!r}")
+    return target
 
 
 def _deviations(p_a: float, p_b: float, variance: Variance) -> tuple[float, float]:
