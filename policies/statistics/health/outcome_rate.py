@@ -7,6 +7,7 @@ can also differ for good reasons (a better answer gets more clicks), so this is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -87,37 +88,54 @@ def outcome_rate_by_bucket(outcomes: Floats, requests: Floats) -> Test | NotEsti
     """
     if outcomes.shape != requests.shape or requests.ndim != 3:
         raise ValueError(f"outcomes {outcomes.shape} and requests {requests.shape} must be (E, V, B)")
-    return outcome_rate_of(Counts.of(outcomes), Counts.of(requests))
+    return Assigned.of(Counts.of(requests)).outcome_rate(Counts.of(outcomes))
 
 
-def outcome_rate_of(outcomes: Counts, requests: Counts) -> Test | NotEstimable:
-    """``outcome_rate_by_bucket`` of counts whose totals are known."""
-    method = "outcome rate by bucket"
-    sizes = requests.total
-    kept = (sizes > 0).sum(axis=1) > 1
-    if not kept.any():
-        return NotEstimable(method, "no epoch has two variants with requests")
-    # An epoch's pull on U_v is O_v - r N_v, less v's share of the same over all variants: linear in O and N.
-    together = np.where(kept, sizes.sum(axis=1), 1.0)
-    rates = outcomes.total.sum(axis=1) / together * kept
-    shares = (sizes / together[:, None]).T
-    own = kept * (np.eye(sizes.shape[1])[:, :, None] - shares)
-    pulls = over_rows(own, outcomes.array.swapaxes(0, 1)) - over_rows(
-        own * rates, requests.array.swapaxes(0, 1)
-    )
-    pulls = pulls.sum(axis=0)
-    score = pulls.sum(axis=1)
-    covariance = pulls @ pulls.T
-    scale = float(np.abs(covariance).max())
-    values, directions = np.linalg.eigh(covariance)
-    rounding = ROUNDING * float(outcomes.total.sum())
-    known = values > max(scale * 1e-10, rounding**2)
-    rank = int(np.count_nonzero(known))
-    if rank == 0:
-        return NotEstimable(method, "zero variance: the rate is the same in every bucket")
-    statistic = float(np.sum((score @ directions[:, known]) ** 2 / values[known]))
-    assumptions = ("units are independent", "outcomes are mature", "one look")
-    return Test(method, statistic, float(chdtrc(rank, statistic)), None, assumptions, (("df", float(rank)),))
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Requests, with what of them the outcome rates of all metrics are held against.
+
+    ``kept`` (E,) are the epochs with two variants or more, ``own`` (V, V, E) the weights by which variant u's
+    counts pull on U_v, and ``pulls`` (E, V, B) what a rate of 1 pulls on U_v, by bucket.
+    """
+
+    requests: Counts
+    kept: NDArray[np.bool_]
+    own: Floats
+    pulls: Floats
+
+    @staticmethod
+    def of(requests: Counts) -> Assigned:
+        """An epoch's pull on U_v is O_v - r N_v, less v's share of the same over all variants."""
+        sizes = requests.total
+        kept = (sizes > 0).sum(axis=1) > 1
+        shares = sizes / np.where(kept, sizes.sum(axis=1), 1.0)[:, None]
+        own = kept * (np.eye(sizes.shape[1])[:, :, None] - shares.T)
+        return Assigned(requests, kept, own, over_rows(own.transpose(2, 1, 0), requests.array))
+
+    def outcome_rate(self, outcomes: Counts) -> Test | NotEstimable:
+        """``outcome_rate_by_bucket`` of outcomes whose totals are known."""
+        method = "outcome rate by bucket"
+        if not self.kept.any():
+            return NotEstimable(method, "no epoch has two variants with requests")
+        together = np.where(self.kept, self.requests.total.sum(axis=1), 1.0)
+        rates = outcomes.total.sum(axis=1) / together * self.kept
+        pulls = over_rows(self.own, outcomes.array.swapaxes(0, 1)).sum(axis=0)
+        pulls -= over_rows(rates, self.pulls.reshape(len(rates), -1)).reshape(pulls.shape)
+        score = pulls.sum(axis=1)
+        covariance = pulls @ pulls.T
+        scale = float(np.abs(covariance).max())
+        values, directions = np.linalg.eigh(covariance)
+        rounding = ROUNDING * float(outcomes.total.sum())
+        known = values > max(scale * 1e-10, rounding**2)
+        rank = int(np.count_nonzero(known))
+        if rank == 0:
+            return NotEstimable(method, "zero variance: the rate is the same in every bucket")
+        statistic = float(np.sum((score @ directions[:, known]) ** 2 / values[known]))
+        assumptions = ("units are independent", "outcomes are mature", "one look")
+        return Test(
+            method, statistic, float(chdtrc(rank, statistic)), None, assumptions, (("df", float(rank)),)
+        )
 
 
 METHODS: Final[dict[str, Callable[..., object]]] = {

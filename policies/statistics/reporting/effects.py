@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.metric import MetricSpec, Per
-from policies.statistics.health.outcome_rate import outcome_rate_of
+from policies.statistics.health.outcome_rate import Assigned
 from policies.statistics.means import Mean
 from policies.statistics.reporting.best import Chance, probabilities_best
 from policies.statistics.reporting.compare import Difference
@@ -60,6 +60,7 @@ class Analysis:
         self._found: dict[str, list[Effect | Candidate]] = {"declared": [], "operational": []}
         self._means: list[list[MetricMean]] = [[] for _ in traffic.variants]
         self.rates: list[tuple[str, Test | NotEstimable]] = []
+        self._assigned = Assigned.of(traffic.requests)
         self._request_weighing = Weighing.of(traffic, traffic.requests, settings)
         compared = [self._compared(metric) for metric in metrics]
         within = within_epochs(traffic, [each.metric.panel for each in compared], settings)
@@ -96,7 +97,7 @@ class Analysis:
         comparer = Comparer(metric, weighing, settings)
         variants = range(len(traffic.variants))
         if metric.counted is not None:
-            self.rates.append((metric.spec.name, outcome_rate_of(metric.counted, traffic.requests)))
+            self.rates.append((metric.spec.name, self._assigned.outcome_rate(metric.counted)))
         return _Compared(
             metric,
             weighing,
