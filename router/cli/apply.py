@@ -150,7 +150,8 @@ def _print(to: Console, wanted: Wanted, target: Target, preview: Preview) -> Non
     if not preview.changes:
         to.print(escape(f"{wanted.file}: nothing to change, {place} is as it says"), soft_wrap=True)
         return
-    to.print(escape(f"{wanted.file} would change {place}:"), soft_wrap=True)
+    would = f"change {place}" if preview.version else f"make the first version of {target.url}"
+    to.print(escape(f"{wanted.file} would {would}:"), soft_wrap=True)
     lines = change_lines(preview.difference, wanted.weights)
     print_lines(to, lines)
     print_moves(to, preview)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -31,15 +31,16 @@ log = logging.getLogger("turnout.control")
 
 
 class StateLost(TurnoutError):
-    """Redis answers, and has no state, though there was one."""
+    """Redis answers, and has no state."""
 
     status = 503
 
     def __init__(self) -> None:
         super().__init__(
-            "Redis came back empty: it has no state, and the evidence it held is gone. The workers go on "
-            "with their last snapshot. POST /api/v1/restore makes it the state again; to start anew instead, "
-            "stop the service and remove state.json from its data directory"
+            "Redis has no state. If there was one, it came back empty, and the evidence it held is gone: the "
+            "workers go on with their last snapshot, and POST /api/v1/restore makes it the state again; to "
+            "start anew instead, stop the service and remove state.json from its data directory. If there "
+            "never was one, apply a configuration (turnout apply FILE)"
         )
 
 
@@ -85,17 +86,26 @@ Editor = Callable[[State], Edit]
 
 
 async def read_state(redis: Redis) -> State:
-    """The state in force; `StateLost` where Redis has none, because none is served before there is one."""
+    """The state in force; `StateLost` where Redis has none."""
     state = await states.read(redis)
     if state is None:
         raise StateLost
     return state
 
 
-async def change(redis: Redis, editor: Editor, author: Author, clock: Callable[[], float]) -> State:
-    """The state in force after an edit, which is tried again when another one comes first."""
+async def change(
+    redis: Redis,
+    editor: Editor,
+    author: Author,
+    clock: Callable[[], float],
+    read: Callable[[Redis], Awaitable[State]] = read_state,
+) -> State:
+    """The state in force after an edit, which is tried again when another one comes first.
+
+    ``read`` gives the state to edit.
+    """
     while True:
-        previous = await read_state(redis)
+        previous = await read(redis)
         edit = editor(previous)
         now = clock()
         following = follow(previous, edit, now)

@@ -14,6 +14,7 @@ from router.control import edits
 from router.control.api.endpoint import Answer, Call, Endpoint
 from router.control.api.experiment_view import status_of
 from router.control.api.queries import Apply, Wanted, Why
+from router.control.beginning import state_or_nothing
 from router.control.changes import AppliedFile, Edit, change, follow, read_state, record_of
 from router.control.file_digest import digest_of
 from router.control.movement import Move, moves
@@ -41,7 +42,8 @@ class Routes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Preview(Struct, frozen=True, kw_only=True):
-    """What would happen: nothing where ``changes`` is false. ``version`` is the one it was computed from.
+    """What would happen: nothing where ``changes`` is false. ``version`` is the one it was computed from, 0
+    where there is none yet.
 
     ``recorded`` says that it is known to be what the file of that name said last; applying it makes a version
     where it is not, even one that changes nothing else. ``warnings`` are about what is allowed, and perhaps
@@ -149,7 +151,9 @@ async def put_configuration(call: Call) -> Answer:
     author = call.author
     if not author.why and call.query.source:
         author = replace(author, why=f"{call.query.source} was applied")
-    state = await change(call.desk.redis, edit, author, call.desk.clock)
+    state = await change(
+        call.desk.redis, edit, author, call.desk.clock, partial(state_or_nothing, data_dir=call.desk.data_dir)
+    )
     record = record_of(before, state, call.author, call.desk.clock())
     applied = Applied(
         version=state.version,
@@ -162,7 +166,7 @@ async def put_configuration(call: Call) -> Answer:
 
 async def validate(call: Call) -> Answer:
     """Say what a configuration would do; nothing is changed."""
-    state = await read_state(call.desk.redis)
+    state = await state_or_nothing(call.desk.redis, call.desk.data_dir, key=bytes(32))
     now = call.desk.clock()
     following = follow(state, edits.set_configuration(state, call.data, prune=call.query.prune), now)
     record = record_of(state, following, call.author, now)
@@ -278,7 +282,7 @@ ENDPOINTS = (
         method="PUT",
         path="/api/v1/configuration",
         name="put_configuration",
-        summary="Apply a whole configuration; what it does not name stays, unless prune is true",
+        summary="Apply a whole configuration, also the first; what is not named stays, unless prune is true",
         handler=put_configuration,
         answers={200: Applied},
         body=Settings,

@@ -85,6 +85,13 @@ async def controlling(redis: Redis, data_dir: Path) -> AsyncIterator[Stage]:
     state = await applied(redis, data_dir, CONFIGURATION)
     assert state is not None
     save(data_dir, state)
+    async with answering(redis, data_dir) as stage:
+        yield stage
+
+
+@asynccontextmanager
+async def answering(redis: Redis, data_dir: Path) -> AsyncIterator[Stage]:
+    """A control plane over a Redis as it is."""
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = uvicorn.Config(make_app(redis, data_dir), log_level="warning", lifespan="off")
