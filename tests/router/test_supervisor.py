@@ -145,7 +145,7 @@ def test_without_a_file_the_control_plane_serves_the_state_that_there_is(
 ) -> None:
     port = free_port()
     with control_of(tmp_path, redis, port).until_ready() as control:
-        assert readyz(port) == (503, {"status": "no_state"})
+        until(lambda: readyz(port) == (503, {"status": "no_state"}), "it is not ready")
         until(lambda: "no_state" in control.said, "it says so")
         assert "state_lost" not in control.said
     file = tmp_path / "turnout.yaml"
@@ -153,7 +153,7 @@ def test_without_a_file_the_control_plane_serves_the_state_that_there_is(
     with control_of(tmp_path, redis, port, "--config", str(file)).until_ready():
         assert weigh(port, champion=0, challenger=1) == 2
     with control_of(tmp_path, redis, port).until_ready():
-        assert readyz(port) == (200, {"status": "ready", "version": 2})
+        until(lambda: readyz(port) == (200, {"status": "ready", "version": 2}), "it is ready")
 
 
 def test_a_control_plane_without_redis_is_live_and_applies_its_file_later(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -20,12 +21,29 @@ from router.state import decode_state
 from router.store.embedded import EmbeddedRedis
 from tests.router.data.client import Connection, Response
 
+_FIRST_PORT = 10_000
+
 
 def free_port() -> int:
-    """A port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on which nobody listens now.
+
+    None that the system gives to connections as their own end: one of those may be taken by the time that
+    whoever was told of it listens, or while it is started again.
+    """
+    while True:
+        port = random.randrange(_FIRST_PORT, _first_of_connections())
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def _first_of_connections() -> int:
+    """The lowest port that a connection may get by itself; on other systems than Linux 49152."""
+    try:
+        lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        return 49_152
+    return max(lowest, _FIRST_PORT + 1_000)
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
