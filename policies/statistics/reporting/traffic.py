@@ -164,7 +164,7 @@ def measure(traffic: Traffic, metrics: Sequence[MetricSpec]) -> Iterator[Measure
     clashes = sorted({name for name in names if names.count(name) > 1 or name in RESERVED})
     if clashes:
         raise ValueError(f"metric names must be unique and not operational ones: {', '.join(clashes)}")
-    recorded = {*names, *(name for _, _, each in traffic.found() for name in each.outcomes)}
+    recorded = set(names).union(*(each.outcomes for each in traffic.cells if each is not None))
     spare = np.empty((3, *traffic.requests.array.shape))
     for spec in metrics:
         yield _declared(traffic, spec, recorded, spare)
