@@ -144,10 +144,8 @@ def _arrays(
     found = np.zeros((len(cells), len(names), size), own)
     for row, cell in zip(found, cells, strict=True):
         for array, name in zip(row, names, strict=True):
-            for place, part in enumerate(cell.parts(name)):
-                values = np.frombuffer(part, kind)
-                if place == 0:
-                    array[: len(values)] = values
-                else:
-                    array[: len(values)] += values
+            for part, (gaps, numbers) in enumerate(cell.parts(name)):
+                values = np.frombuffer(numbers, kind)
+                places = np.frombuffer(gaps, layout.GAP_TYPE).cumsum() if gaps else slice(len(values))
+                array[places] = array[places] + values if part else values
     return found

@@ -14,12 +14,14 @@ from router.store import keys
 from router.store.client import seam
 from router.store.folded import (
     Folded,
+    Unpacked,
     added,
     decode,
     encode,
     pack,
     periods_together,
     unpack,
+    unpack_whole,
     width,
     with_units,
 )
@@ -64,12 +66,12 @@ class Cell:
     marked: int
     periods: Mapping[int, int]
 
-    def parts(self, name: str) -> Iterator[bytes]:
+    def parts(self, name: str) -> Iterator[Unpacked]:
         """The arrays of this name that have to be added up: what was folded, and what came later."""
         if name in self.packed:
             yield unpack(self.packed[name])
         if name in self.strings:
-            yield self.strings[name]
+            yield Unpacked(b"", self.strings[name])
 
     @property
     def empty(self) -> bool:
@@ -91,8 +93,8 @@ class Loose:
         """All of it folded; ``types`` as `layout.array_types` has them, ``keep_bitmap`` as `with_units`."""
         arrays = dict(self.folded.arrays)
         for name, late in self.strings.items():
-            whole = added(unpack(arrays[name]), late, types[name]) if name in arrays else late
-            arrays[name] = pack(whole, width(types[name]))
+            before = unpack_whole(arrays[name]) if name in arrays else b""
+            arrays[name] = pack(added(before, late, types[name]), width(types[name]))
         periods = periods_together(self.folded.periods, self.periods)
         folded = replace(self.folded, periods=periods, arrays=arrays)
         return with_units(folded, self.bitmap, keep_bitmap=keep_bitmap)

@@ -1,8 +1,8 @@
 """What of an ended epoch is kept, and in how few bytes?
 
 While an epoch runs, its sums are arrays that Redis adds to in place: some 300 kB a variant, however little
-traffic there was. Once it has ended they are folded into one document: each array with its bytes ordered by
-significance and then compressed, so that what was never added to costs next to nothing.
+traffic there was. Once it has ended they are folded into one document: each array compressed, without its
+zeros where most are, so that what was never added to costs next to nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
-from typing import Final
+from itertools import accumulate
+from operator import sub
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -42,6 +44,10 @@ class Folded(Struct, frozen=True, kw_only=True):
 _CODES: Final = {layout.COUNT_TYPE: "q", layout.CELL_TYPE: "I", layout.SUM_TYPE: "d"}
 _MOST: Final = {layout.COUNT_TYPE: 2**63 - 1, layout.CELL_TYPE: 2**32 - 1}
 
+_WHOLES: Final = {4: "I", 8: "Q"}
+# Of a packed array: the numbers' width, how many there are, and whether each has its gap before it.
+_HEAD: Final = struct.Struct(">BIB")
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Folded).decode
 
@@ -59,26 +65,67 @@ def decode(document: bytes) -> Folded:
         raise TurnoutError(f"a folded epoch in Redis cannot be read: {error}") from error
 
 
-def pack(numbers: bytes, width: int) -> bytes:
-    """Numbers of ``width`` bytes each, compressed.
+class Unpacked(NamedTuple):
+    """An array's ``numbers``; where ``gaps`` (16 bits each) are given, only those that are not 0.
 
-    >>> len(pack(bytes(8 * 1024), 8)) < 40
+    The first gap is the first number's index, and each other one is how far that number is from the one
+    before it.
+    """
+
+    gaps: bytes
+    numbers: bytes
+
+
+def pack(numbers: bytes, width: int) -> bytes:
+    """Numbers of ``width`` bytes each (4 or 8), compressed: without the zeros where most are.
+
+    >>> len(pack(bytes(8 * 1024), 8)) < 20
     True
     """
-    return zlib.compress(bytes([width]) + b"".join(numbers[place::width] for place in range(width)))
+    values = struct.unpack(f">{len(numbers) // width}{_WHOLES[width]}", numbers)
+    there = [place for place, value in enumerate(values) if value]
+    if 2 * len(there) * (width + 2) > len(numbers):
+        return zlib.compress(_HEAD.pack(width, len(values), 0) + _by_significance(numbers, width))
+    gaps = struct.pack(f">{len(there)}H", *map(sub, there, [0, *there]))
+    numbers = struct.pack(f">{len(there)}{_WHOLES[width]}", *(values[place] for place in there))
+    head = _HEAD.pack(width, len(there), 1)
+    return zlib.compress(head + _by_significance(gaps, 2) + _by_significance(numbers, width))
 
 
-def unpack(packed: bytes) -> bytes:
-    """The numbers that were packed.
-
-    >>> unpack(pack(b"abcdefgh", 4))
-    b'abcdefgh'
-    """
+def unpack(packed: bytes) -> Unpacked:
+    """What was packed, in the form that took less."""
     plain = zlib.decompress(packed)
-    width, size = plain[0], (len(plain) - 1) // plain[0]
-    numbers = bytearray(len(plain) - 1)
+    width, count, sparse = _HEAD.unpack_from(plain)
+    first = _HEAD.size + 2 * count * sparse
+    return Unpacked(_in_order(plain[_HEAD.size : first], 2), _in_order(plain[first:], width))
+
+
+def unpack_whole(packed: bytes) -> bytes:
+    """All numbers that were packed, or those up to the last one that is not 0.
+
+    >>> unpack_whole(pack(bytes(9 * 4) + b"abcdefgh" + bytes(99 * 4), 4)) == bytes(9 * 4) + b"abcdefgh"
+    True
+    """
+    gaps, numbers = unpack(packed)
+    if not gaps:
+        return numbers
+    places = list(accumulate(struct.unpack(f">{len(gaps) // 2}H", gaps)))
+    width = len(numbers) // len(places)
+    whole = bytearray((places[-1] + 1) * width)
+    for number, place in enumerate(places):
+        whole[place * width : (place + 1) * width] = numbers[number * width : (number + 1) * width]
+    return bytes(whole)
+
+
+def _by_significance(numbers: bytes, width: int) -> bytes:
+    """All first bytes, then all second ones: of small numbers the first are all 0."""
+    return b"".join(numbers[place::width] for place in range(width))
+
+
+def _in_order(planes: bytes, width: int) -> bytes:
+    numbers, size = bytearray(len(planes)), len(planes) // width
     for place in range(width):
-        numbers[place::width] = plain[1 + place * size : 1 + (place + 1) * size]
+        numbers[place::width] = planes[place * size : (place + 1) * size]
     return bytes(numbers)
 
 

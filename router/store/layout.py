@@ -31,6 +31,7 @@ PERIODS_IN_WINDOW: Final = 360
 COUNT_TYPE: Final = ">i8"
 CELL_TYPE: Final = ">u4"
 SUM_TYPE: Final = ">f8"
+GAP_TYPE: Final = ">u2"
 
 
 def outcome_name(metric: str, kind: str, what: str) -> str:
