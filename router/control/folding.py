@@ -82,7 +82,7 @@ class Folder:
             return False
         now = self._clock()
         ended = [each for name in state.epochs for each in await self._ended(state, name)]
-        due = [each for each in ended if self._due(each) <= now]
+        due = sorted((each for each in ended if self._due(each) <= now), key=self._due)
 
         folds = 0
         for each in due[:_LOOKS_AT_ONCE]:

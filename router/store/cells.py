@@ -18,6 +18,7 @@ from router.store.folded import (
     added,
     decode,
     encode,
+    marked_together,
     pack,
     periods_together,
     unpack,
@@ -181,7 +182,7 @@ async def _all_marked(redis: Redis, place: Place) -> int:
         stored: Any = await redis.mget([place.folded, place.key(_UNITS)])
     document, late = stored
     folded = Folded() if document is None else decode(document)
-    return with_units(folded, late or b"", keep_bitmap=True).marked
+    return marked_together(folded, late or b"")
 
 
 def _digest(document: bytes | None, periods: Mapping[int, int], strings: Sequence[bytes | None]) -> str:

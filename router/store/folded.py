@@ -148,19 +148,25 @@ def added(one: bytes, other: bytes, kind: str) -> bytes:
     return struct.pack(codes, *(a + b if most is None else min(a + b, most) for a, b in pairs))
 
 
-def with_units(folded: Folded, late: bytes, *, keep_bitmap: bool) -> Folded:
-    """With the positions of a bitmap ``late`` among its units, once each.
+def marked_together(folded: Folded, late: bytes) -> int:
+    """How many positions are marked there or in the bitmap ``late``.
 
-    Where only their count was kept, those that come late count as not seen before. ``keep_bitmap`` keeps the
-    bitmap however large it is.
+    Where only their count was kept, those that come late count as not seen before.
     """
     if folded.marked and not folded.bitmap:
-        return msgspec.structs.replace(folded, marked=min(folded.marked + _marks(late), POSITIONS))
-    union = (_number(zlib.decompress(folded.bitmap)) if folded.bitmap else 0) | _number(late)
-    bitmap = zlib.compress(union.to_bytes(POSITIONS // 8).rstrip(b"\0")) if union else b""
-    if len(bitmap) > MOST_BITMAP and not keep_bitmap:
-        bitmap = b""
-    return msgspec.structs.replace(folded, marked=union.bit_count(), bitmap=bitmap)
+        return min(folded.marked + _number(late).bit_count(), POSITIONS)
+    return _union(folded, late).bit_count()
+
+
+def with_units(folded: Folded, late: bytes, *, keep_bitmap: bool) -> Folded:
+    """With the positions of a bitmap ``late``; ``keep_bitmap`` keeps the bitmap however large it is."""
+    bitmap = b""
+    if folded.bitmap or not folded.marked:
+        union = _union(folded, late)
+        bitmap = zlib.compress(union.to_bytes(POSITIONS // 8).rstrip(b"\0")) if union else b""
+        if len(bitmap) > MOST_BITMAP and not keep_bitmap:
+            bitmap = b""
+    return msgspec.structs.replace(folded, marked=marked_together(folded, late), bitmap=bitmap)
 
 
 def periods_together(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
@@ -168,10 +174,10 @@ def periods_together(one: Mapping[int, int], other: Mapping[int, int]) -> dict[i
     return dict(one) | {ending: one.get(ending, 0) + count for ending, count in other.items()}
 
 
+def _union(folded: Folded, late: bytes) -> int:
+    return _number(late) | (_number(zlib.decompress(folded.bitmap)) if folded.bitmap else 0)
+
+
 def _number(bitmap: bytes) -> int:
     """A bitmap, of which a string ends where nothing follows, as one number."""
     return int.from_bytes(bitmap.ljust(POSITIONS // 8, b"\0"))
-
-
-def _marks(bitmap: bytes) -> int:
-    return int.from_bytes(bitmap).bit_count()
