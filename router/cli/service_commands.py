@@ -233,8 +233,9 @@ def control(
 ) -> None:
     """Run the control plane alone: the admin API, the statistics, and the metrics of both.
 
-    Proxies go on without it. Without --config it serves whatever state is in Redis. An address that others
-    can reach needs an API token first: turnout token create --redis URL.
+    Proxies go on without it. Without --config it serves whatever state is in Redis; the first one is made by
+    turnout apply. An address that others can reach needs an API token first: turnout token create --redis
+    URL.
     """
     from router.cli import serve as command
     from router.options import ControlOptions, NodeOptions
