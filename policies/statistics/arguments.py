@@ -87,3 +87,16 @@ def shares(name: str, values: ArrayLike) -> NDArray[np.float64]:
     if x.size and not (x.min() >= 0.0 and x.max() <= 1.0):
         raise ValueError(f"{name} must be in [0, 1], got {x.min()!r} to {x.max()!r}")
     return x
+
+
+def numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """The values, of any shape, flattened to (n,), if all are finite; the refusal says which is not.
+
+    >>> numbers("values", [2, 1]).tolist()
+    [2.0, 1.0]
+    """
+    x = np.asarray(values, dtype=np.float64).ravel()
+    wrong = np.flatnonzero(~np.isfinite(x))
+    if wrong.size:
+        raise ValueError(f"{name}[{wrong[0]}] must be finite, got {float(x[wrong[0]])!r}")
+    return x

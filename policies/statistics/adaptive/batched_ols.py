@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Final
 
 from policies.statistics.always_valid.asymptotic import critical_value, p_value
@@ -36,8 +36,8 @@ def batched_ols(batches: Sequence[tuple[Moments, Moments]], alpha: float = 0.05)
     """The estimate of ``mean_b - mean_a`` over batches, for one look at the end.
 
     Args: (a, b) moments of one quantity in each batch, control first. A batch that lacks a variant (paused,
-    not yet added) or has no variance is left out and counted in ``left_out``. Returns ``NotEstimable`` when
-    none is left; raises ValueError unless alpha is in (0, 1).
+    not yet added), or whose numbers are not finite or do not vary, is left out and counted in ``left_out``.
+    Returns ``NotEstimable`` when none is left; raises ValueError unless alpha is in (0, 1).
 
     >>> def arm(n, mean, variance): return Moments(n, (mean,), ((variance * (n - 1),),))
     >>> first = (arm(50, 0.40, 0.2424), arm(50, 0.52, 0.2547))
@@ -88,9 +88,9 @@ def _scored(pair: tuple[Moments, Moments]) -> _Score | None:
     if a.count < 1 or b.count < 1 or n < 3:
         return None
     pooled = (a.comoments[0][0] + b.comoments[0][0]) / (n - 2)
-    if pooled <= 0.0:
-        return None
     difference = b.mean[0] - a.mean[0]
+    if not (pooled > 0.0 and isfinite(pooled) and isfinite(difference)):
+        return None
     weight = sqrt(a.count * b.count / (n * pooled))
     return _Score(weight * difference, weight, difference)
 

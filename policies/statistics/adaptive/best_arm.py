@@ -48,10 +48,13 @@ def optimal_proportions(means: Sequence[float], family: Family = "bernoulli") ->
     divergence = _divergence(means, family)
     if len(means) < 2:
         return NotEstimable(method, "fewer than two variants")
+    if family == "gaussian":  # only differences matter, and an offset would take their digits
+        top = max(means)
+        means = [mean - top for mean in means]
     best = max(means)
     others = [mean for mean in means if mean != best]
     # Nearer than this rounding is most of a divergence, and 10^12 samples would not do.
-    if len(others) < len(means) - 1 or best - max(others) < _NEAREST * max(1.0, abs(best)):
+    if len(others) < len(means) - 1 or best - max(others) < _NEAREST:
         return NotEstimable(method, "the best mean is tied, or nearly: no number of samples names it")
     ceiling = min(divergence(best, mean) for mean in others)
 

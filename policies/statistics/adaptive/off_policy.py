@@ -29,6 +29,9 @@ Estimator = Literal["ips", "snips", "dm", "dr", "sndr"]
 KNOWN: Final[tuple[Estimator, ...]] = ("ips", "snips", "dm", "dr", "sndr")
 NEEDS_MODEL: Final = ("dm", "dr", "sndr")
 
+_LEAST: Final = 1e-300
+_LARGEST: Final = 1e100  # sums of squares of weights up to here are finite
+
 Floats = NDArray[np.float64]
 
 
@@ -49,8 +52,10 @@ def off_policy_value(
     target_policy, its probabilities of all actions, (n, K); predicted, a model's rewards, (n, K), needed by
     dm, dr and sndr; clip, the largest weight (trades variance for bias). Decisions are independent.
 
-    Returns ``NotEstimable`` for fewer than 2 decisions, no overlap (all weights 0) or zero variance. Raises
-    ValueError for shapes that do not fit, probabilities out of range, or a missing model.
+    Returns ``NotEstimable`` for fewer than 2 decisions, no overlap (all weights 0), zero variance, or a
+    logged probability so small that its weight has no finite square. Raises ValueError for shapes that do not
+    fit, actions that are no whole numbers, rewards or predictions that are not finite, probabilities out of
+    range, or a missing model.
 
     >>> policy = [[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]]
     >>> result = off_policy_value([0, 1, 0], [1.0, 0.0, 1.0], [0.5, 0.5, 0.25], policy)
@@ -68,7 +73,10 @@ def off_policy_value(
     n = len(actions)
     if n < 2:
         return NotEstimable(method, f"{n} decision(s), 2 are needed")
-    whole = policy[np.arange(n), actions] / chances
+    taken = policy[np.arange(n), actions]
+    if float((taken / np.maximum(chances, _LEAST)).max()) >= _LARGEST and clip >= _LARGEST:
+        return NotEstimable(method, f"a logged probability of {chances.min():g}: its weight is too large")
+    whole = taken / np.maximum(chances, _LEAST)
     weights = np.minimum(whole, clip)
     if not weights.any() and estimator != "dm":
         return NotEstimable(method, "no decision that the target policy could have made: no overlap")
@@ -105,6 +113,7 @@ def _modelled(
     """What the model says the target policy earns, and what it leaves of each reward; (n,) each."""
     if model.shape != policy.shape:
         raise ValueError(f"predicted must have the shape {policy.shape}, got {model.shape}")
+    _finite("predicted", model)
     return (policy * model).sum(axis=1), rewards - model[np.arange(len(actions)), actions]
 
 
@@ -121,7 +130,10 @@ def _scores(estimator: Estimator, base: Floats, weights: Floats, residual: Float
 def _checked(
     action: Sequence[int], reward: ArrayLike, logged_probability: ArrayLike, target_policy: ArrayLike
 ) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
-    actions = np.asarray(action, dtype=np.int64)
+    given = np.asarray(action)
+    if given.size and not np.issubdtype(given.dtype, np.integer):
+        raise ValueError(f"action must hold whole numbers, got the type {given.dtype}")
+    actions = given.astype(np.int64)
     rewards, chances = np.asarray(reward, dtype=float), np.asarray(logged_probability, dtype=float)
     policy = np.asarray(target_policy, dtype=float)
     if policy.ndim != 2:
@@ -131,13 +143,21 @@ def _checked(
         raise ValueError(
             f"action, reward, logged_probability, target_policy must be (n,) x 3, (n, K); got {shapes}"
         )
+    _finite("reward", rewards)
     if actions.size and not (actions.min() >= 0 and actions.max() < policy.shape[1]):
         raise ValueError(f"action must be in 0..{policy.shape[1] - 1}, got {actions.min()}..{actions.max()}")
     if not bool(np.all((chances > 0.0) & (chances <= 1.0))):
-        raise ValueError(f"logged_probability must be in (0, 1], got {chances.min()!r}..{chances.max()!r}")
+        wrong = int(np.flatnonzero(~((chances > 0.0) & (chances <= 1.0)))[0])
+        raise ValueError(f"logged_probability[{wrong}] must be in (0, 1], got {float(chances[wrong])!r}")
     if not bool(np.all(policy >= 0.0) and np.allclose(policy.sum(axis=1), 1.0, atol=1e-6)):
         raise ValueError("target_policy must have rows of probabilities that sum to 1")
     return actions, rewards, chances, policy
+
+
+def _finite(name: str, values: Floats) -> None:
+    if not np.isfinite(values).all():
+        wrong = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise ValueError(f"{name}{list(wrong)} must be finite, got {float(values[wrong])!r}")
 
 
 METHODS: Final[dict[str, Callable[..., object]]] = {"off_policy_value": off_policy_value}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from policies.statistics.difference.means import difference
-from policies.statistics.evidence import Moments
+from policies.statistics.evidence import ROUNDING, Moments
 from policies.statistics.means import Mean, incomparable
 from policies.statistics.result import Estimate, NotEstimable
 
@@ -36,7 +36,7 @@ def cuped(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEstimabl
     one row a unit, of control and treatment in the same epoch; alpha. Returns the adjusted b - a in y's unit;
     details ``theta``, ``control`` and ``treatment`` (adjusted means), ``unadjusted_p``,
     ``variance_reduction`` (share). ``NotEstimable`` for an empty variant, n = 1, a covariate that does not
-    vary, or zero variance. Raises ValueError unless alpha is in (0, 1).
+    vary within the variants, or zero variance. Raises ValueError unless alpha is in (0, 1).
     Source: Deng, Xu, Kohavi & Walker (2013).
 
     >>> a = Moments.from_values([[1.0, 1.1], [2.0, 2.0], [3.0, 2.8], [5.0, 5.2]])
@@ -61,8 +61,9 @@ def adjusted_means(a: Moments, b: Moments) -> Adjusted | NotEstimable:
     0.9878
     """
     pooled = a.merge(b)
-    if pooled.count > 0 and pooled.comoments[1][1] <= 0.0:
-        return NotEstimable("CUPED", "the covariate does not vary")
+    # Between the variants alone it would take the effect itself for noise.
+    if pooled.count > 0 and a.comoments[1][1] + b.comoments[1][1] <= 0.0:
+        return NotEstimable("CUPED", "the covariate does not vary within the variants")
     problem = incomparable("CUPED", Mean.of(a), Mean.of(b))
     if problem is not None:
         return problem
@@ -112,8 +113,8 @@ def adjusted_ratios(a: Moments, b: Moments) -> Adjusted | NotEstimable:
     if problem is not None:
         return problem
     _, covariance, spread_x = _linearised(pooled)
-    if spread_x <= 0.0:
-        return NotEstimable("CUPED of ratios", "the covariate does not vary")
+    if max(_linearised(each)[2] for each in (a, b)) <= ROUNDING**2 * (pooled.mean[2] / pooled.mean[3]) ** 2:
+        return NotEstimable("CUPED of ratios", "the covariate does not vary within the variants")
     theta = covariance / spread_x
     centre = pooled.mean[2] / pooled.mean[3]
 

@@ -16,9 +16,9 @@ from math import exp, inf, log
 from typing import Final
 
 from scipy.optimize import brentq
-from scipy.special import betaln, xlog1py, xlogy
 
 from policies.statistics.always_valid.asymptotic import optimum
+from policies.statistics.always_valid.multinomial_terms import log_dirichlet_multinomial
 from policies.statistics.arguments import nonnegative, positive, share
 from policies.statistics.result import Estimate, NotEstimable
 
@@ -38,9 +38,7 @@ def beta_binomial_log_e(
     failures = trials - successes
     if rate in (0.0, 1.0):
         return inf if (successes if rate == 0.0 else failures) > 0 else 0.0
-    prior = float(betaln(c * rate, c * (1.0 - rate)))
-    posterior = float(betaln(c * rate + successes, c * (1.0 - rate) + failures))
-    return posterior - prior - float(xlogy(successes, rate)) - float(xlog1py(failures, -rate))
+    return log_dirichlet_multinomial((successes, failures), (rate, 1.0 - rate), c)
 
 
 def beta_binomial(
@@ -55,7 +53,8 @@ def beta_binomial(
     """The confidence sequence for one rate; with ``rate`` given, also the e- and p-value against that rate.
 
     Args: successes out of trials (independent, counts); t_opt, the trials at which the interval is tightest,
-    fixed before the start. Returns ``NotEstimable`` for no trials; raises ValueError for arguments out of
+    fixed before the start. The detail ``log_e_value`` has no limit, as ``e_value`` has.
+    Returns ``NotEstimable`` for no trials; raises ValueError for arguments out of
     their range.
 
     >>> result = beta_binomial(700, 1000, 0.05, t_opt=100)
@@ -78,12 +77,17 @@ def beta_binomial(
     def excess(p: float) -> float:
         return beta_binomial_log_e(successes, trials, p, t_opt, alpha_opt) + log(alpha)
 
-    low = 0.0 if successes == 0 or excess(1e-300) < 0 else float(brentq(excess, 1e-300, seen, xtol=1e-14))
-    near_one = 1.0 - 2.0**-53
+    # The lower end on the scale of logarithms, and both to a relative error: rates of 1e-9 have theirs, too.
+    least, most = 1e-300, 1.0 - 2.0**-53
+    low = (
+        0.0
+        if successes == 0 or excess(least) < 0
+        else exp(brentq(lambda log_p: excess(exp(log_p)), log(least), log(seen), xtol=1e-13))
+    )
     high = (
         1.0
-        if successes == trials or excess(near_one) < 0
-        else float(brentq(excess, seen, near_one, xtol=1e-14))
+        if successes == trials or excess(most) < 0
+        else float(brentq(excess, seen, most, xtol=1e-300, maxiter=2000))
     )
     log_e = None if rate is None else beta_binomial_log_e(successes, trials, rate, t_opt, alpha_opt)
     return Estimate(
@@ -95,7 +99,11 @@ def beta_binomial(
         p_value=None if log_e is None else exp(min(0.0, -log_e)),
         e_value=None if log_e is None else exp(min(log_e, 700.0)),
         assumptions=("trials are independent with one constant rate", "t_opt was fixed before the start"),
-        details=(("trials", float(trials)), ("t_opt", float(t_opt))),
+        details=(
+            ("trials", float(trials)),
+            ("t_opt", float(t_opt)),
+            *(() if log_e is None else (("log_e_value", log_e),)),
+        ),
     )
 
 

@@ -13,13 +13,11 @@ with ``d(z) = ln Gamma(z) - ((z - 1/2) ln z - z + ln(2 pi) / 2)``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import fsum, lgamma, log, log1p, pi
-from typing import Final
+from math import fsum, log, log1p
 
 from scipy.special import betaincc, betaln
 
-_SERIES: Final = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
-_HALF_LOG_2PI: Final = 0.5 * log(2.0 * pi)
+from policies.statistics.logarithms import beyond_stirling, entropy_excess
 
 
 def log_dirichlet_multinomial(counts: Sequence[float], shares: Sequence[float], k: float) -> float:
@@ -35,11 +33,11 @@ def log_dirichlet_multinomial(counts: Sequence[float], shares: Sequence[float], 
     """
     total = fsum(counts)
     size = k + total
-    terms = [-0.5 * (len(counts) - 1) * log(size / k), _beyond_stirling(k) - _beyond_stirling(size)]
+    terms = [-0.5 * (len(counts) - 1) * log(size / k), beyond_stirling(k) - beyond_stirling(size)]
     for count, share in zip(counts, shares, strict=True):
         pull = (count - total * share) / (size * share)
-        terms.append(size * share * _entropy(pull) - 0.5 * log((k * share + count) / (size * share)))
-        terms.append(_beyond_stirling(k * share + count) - _beyond_stirling(k * share))
+        terms.append(size * share * entropy_excess(pull) - 0.5 * log((k * share + count) / (size * share)))
+        terms.append(beyond_stirling(k * share + count) - beyond_stirling(k * share))
     return fsum(terms)
 
 
@@ -75,23 +73,3 @@ def _continued(p: float, q: float, y: float) -> float:
         if abs(fraction - before) <= 1e-15 * abs(fraction):
             break
     return fraction
-
-
-def _entropy(u: float) -> float:
-    """``(1 + u) ln(1 + u) - u`` for u >= -1, without cancellation near 0."""
-    if u <= -1.0:  # the limit, where k is nothing beside the counts
-        return 1.0
-    if abs(u) > 0.03:
-        return (1.0 + u) * log1p(u) - u
-    # u^2/2 - u^3/6 + u^4/12 - ...: the j-th term is (-u)^j / (j (j - 1)).
-    return fsum((-u) ** j / (j * (j - 1)) for j in range(2, 14))
-
-
-def _beyond_stirling(z: float) -> float:
-    """``ln Gamma(z)`` less Stirling's approximation of it."""
-    if z < 12.0:
-        return lgamma(z) - ((z - 0.5) * log(z) - z + _HALF_LOG_2PI)
-    inverse, value = 1.0 / (z * z), 0.0
-    for coefficient in reversed(_SERIES):
-        value = value * inverse + coefficient
-    return value / z

@@ -12,11 +12,12 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, betaincc, betaincinv, betaln, digamma, polygamma
+from scipy.special import betainc, betaincc, betainccinv, betaincinv, digamma, polygamma
 
 from policies.statistics.arguments import nonnegative, one_of, positive, share
 from policies.statistics.bayes.posterior import Posterior
 from policies.statistics.bayes.quadrature import expected_loss, panels, probability_best
+from policies.statistics.logarithms import beyond_stirling
 from policies.statistics.result import NotEstimable
 
 Floats = NDArray[np.float64]
@@ -68,7 +69,7 @@ def beta_posterior(
         mean=tuple(mean.tolist()),
         deviation=tuple(deviation.tolist()),
         low=tuple(betaincinv(wins, losses, tail).tolist()),
-        high=tuple((1.0 - betaincinv(losses, wins, tail)).tolist()),
+        high=tuple(betainccinv(wins, losses, tail).tolist()),
         level=level,
         probability_best=tuple(probability_best(density, below, weights).tolist()),
         expected_loss=tuple(expected_loss(below, weights * slope).tolist()),
@@ -100,10 +101,30 @@ def _on_log_odds(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     spread = np.sqrt(polygamma(1, a) + polygamma(1, b))
     t, weights = panels(digamma(a) - digamma(b), spread)
     log_x, log_y = -np.logaddexp(0.0, -t), -np.logaddexp(0.0, t)
-    density = np.exp(a[:, None] * log_x + b[:, None] * log_y - betaln(a, b)[:, None])
+    density = np.exp(_log_density(a[:, None], b[:, None], t))
     x, y = np.exp(log_x), np.exp(log_y)
     below = np.where(x < 0.5, betainc(a[:, None], b[:, None], x), betaincc(b[:, None], a[:, None], y))
     return density, below, weights, x * y
+
+
+def _log_density(a: Floats, b: Floats, t: Floats) -> Floats:
+    """ln of x**a (1 - x)**b / B(a, b) at log-odds t, from its value at the mean: nothing large cancels."""
+    mean, away = a / (a + b), t - np.log(a / b)
+    near = np.clip(away, -1.0, 1.0)
+    up = np.where(
+        np.abs(away) < 1.0,
+        np.log1p((1.0 - mean) * np.expm1(-near)),
+        np.logaddexp(np.log(mean), np.log1p(-mean) - away),
+    )
+    down = np.where(
+        np.abs(away) < 1.0,
+        np.log1p(mean * np.expm1(near)),
+        np.logaddexp(np.log1p(-mean), np.log(mean) + away),
+    )
+    beyond = np.vectorize(beyond_stirling, otypes=[np.float64])
+    top = 0.5 * np.log(a / (2.0 * np.pi) * (b / (a + b))) + beyond(a + b) - beyond(a) - beyond(b)
+    log_density: Floats = top - a * up - b * down
+    return log_density
 
 
 def _each(

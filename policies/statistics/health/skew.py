@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from policies.statistics.arguments import numbers
 from policies.statistics.result import Estimate, NotEstimable
 
 
@@ -16,7 +17,7 @@ def least_units(values: ArrayLike) -> Estimate | NotEstimable:
 
     The skewness is the biased one, ``m3 / m2**1.5``, as in the rule. Capping the metric lowers it. Details
     ``skewness``. ``NotEstimable`` for fewer than three values or values that do not vary. Raises ValueError
-    unless values is one-dimensional. Source: Kohavi, Deng, Longbotham & Xu (2014), rule 7.
+    unless values is one-dimensional and finite. Source: Kohavi, Deng, Longbotham & Xu (2014), rule 7.
 
     >>> round(least_units([1, 2, 2, 3, 3, 3, 4, 5, 8, 250.0]).estimate)
     2519
@@ -24,6 +25,7 @@ def least_units(values: ArrayLike) -> Estimate | NotEstimable:
     sample = np.asarray(values, np.float64)
     if sample.ndim != 1:
         raise ValueError(f"values must have the shape (n,), got {sample.shape}")
+    numbers("values", sample)
     if sample.size < 3:
         return NotEstimable("least units", f"{sample.size} values, 3 are needed")
     if sample.max() == sample.min():

@@ -38,7 +38,7 @@ def interval_alphas(
     if method == "none":
         return (alpha,) * m
     if method == "bonferroni":
-        return (alpha / m,) * m
+        return (alpha / max(m, 1),) * m
     order = sorted(range(m), key=lambda i: p_values[i])
     rank = {index: position for position, index in enumerate(order)}
     if method == "holm":

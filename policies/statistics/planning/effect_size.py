@@ -38,7 +38,7 @@ class Plan:
 def reachable(target: float, design: Design) -> float:
     """The power asked for, if it is above alpha: with no effect at all a design calls one so often.
 
-    Raises ValueError otherwise. Source: Neyman & Pearson (1936): an unbiased test's power is its size or more.
+    Raises ValueError otherwise. Source: Neyman & Pearson (1936): an unbiased test's power is at least alpha.
 
     >>> reachable(0.8, ONE_LOOK)
     0.8
@@ -167,8 +167,9 @@ def days_left(
     """How long until an effect of this size is called, from the standard error reached at n units.
 
     Args: effect to be seen and the present standard_error, in the metric's unit; n, units so far over both
-    variants; units_per_day, new units. Returns ``NotEstimable`` as ``sample_size``, for no units yet, and for a target not above
-    the design's alpha, which no effect is needed for. Raises ValueError for other arguments out of range.
+    variants; units_per_day, new units. Returns ``NotEstimable`` as ``sample_size``, for no units yet, and for
+    a target not above the design's alpha, which needs no effect. Raises ValueError for other arguments out
+    of range.
 
     >>> plan = days_left(0.01, 0.006, 10_000, 2_500)
     >>> round(plan.units), round(plan.days_left, 2)

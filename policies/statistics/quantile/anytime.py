@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize_scalar
 
 from policies.statistics.always_valid.beta_binomial import beta_binomial_log_e
-from policies.statistics.arguments import positive, share
+from policies.statistics.arguments import numbers, positive, share
 from policies.statistics.result import Estimate, NotEstimable, Test
 
 Floats = NDArray[np.float64]
@@ -55,13 +55,14 @@ def anytime_quantile(
     """The q-quantile of values (n,), with an interval that holds at all times and for all q together.
 
     Returns ``NotEstimable`` for fewer than ``t_min`` values. An end beyond all that was seen is infinite.
+    Raises ValueError for values that are not finite, or arguments out of range.
 
     >>> result = anytime_quantile(np.arange(1.0, 1001.0), 0.5)
     >>> result.estimate, result.low, result.high
     (500.0, 417.0, 584.0)
     """
     method = "anytime quantile interval"
-    x = np.sort(np.asarray(values, dtype=float).ravel())
+    x = np.sort(numbers("values", values))
     n = x.size
     share("q", q)
     if n < max(t_min, 1.0):
@@ -86,7 +87,7 @@ def anytime_quantile_test(
 
     Args: values (n,) of each; t_opt, the observations a variant at which it is most powerful, fixed before
     the start. The p-value holds at this look; the running minimum holds too. Returns ``NotEstimable`` when a
-    variant is empty.
+    variant is empty; raises ValueError for values that are not finite, or arguments out of range.
 
     >>> values = np.arange(1.0, 1001.0)
     >>> round(anytime_quantile_test(values, values + 100, 0.5).p_value, 6)
@@ -95,7 +96,7 @@ def anytime_quantile_test(
     method = "anytime quantile test"
     share("q", q)
     positive("t_opt", t_opt)
-    x, y = np.sort(np.asarray(a, dtype=float).ravel()), np.sort(np.asarray(b, dtype=float).ravel())
+    x, y = np.sort(numbers("a", a)), np.sort(numbers("b", b))
     if not x.size or not y.size:
         return NotEstimable(method, "a variant is empty")
     # The product falls towards either quantile's own place, so that its least is between the two of them.

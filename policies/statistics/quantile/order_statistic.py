@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binom
 
-from policies.statistics.arguments import nonnegative, share
+from policies.statistics.arguments import nonnegative, numbers, share
 from policies.statistics.quantile.sketch import Sketch
 from policies.statistics.result import Estimate, NotEstimable
 
@@ -51,7 +51,8 @@ def order_statistic_interval(
     """The q-quantile with its distribution-free interval, in the data's unit.
 
     Args: values (n,), or their sketch, whose ends are widened by its relative error; q in (0, 1). An end
-    beyond all observations is infinite. Returns ``NotEstimable`` for no observations.
+    beyond all observations is infinite. Returns ``NotEstimable`` for no observations; raises ValueError for
+    values that are not finite.
 
     >>> result = order_statistic_interval(np.arange(1.0, 1001.0), 0.95)
     >>> result.estimate, result.low, result.high
@@ -61,7 +62,7 @@ def order_statistic_interval(
     if isinstance(data, Sketch):
         n, error = data.total, data.relative_error
     else:
-        ordered = np.sort(np.asarray(data, dtype=float).ravel())
+        ordered = np.sort(numbers("data", data))
         n, error = ordered.size, 0.0
     ranks = quantile_ranks(n, q, alpha)
     if isinstance(ranks, NotEstimable):
