@@ -24,7 +24,7 @@ async def state_or_nothing(redis: Redis, data_dir: Path, *, key: bytes | None = 
     if state is not None:
         return state
     if load(data_dir) is not None or await states.newest(redis) or await newest_reported(redis):
-        raise StateLost
+        raise StateLost(sure=True)
     return nothing(await states.signing_key(redis) if key is None else key)
 
 

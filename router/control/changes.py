@@ -31,16 +31,17 @@ log = logging.getLogger("turnout.control")
 
 
 class StateLost(TurnoutError):
-    """Redis answers, and has no state."""
+    """Redis answers, and has no state, though there was one; ``sure`` where that is known, and not likely."""
 
     status = 503
 
-    def __init__(self) -> None:
+    def __init__(self, *, sure: bool = False) -> None:
+        lost = "Redis came back empty: it has no state, and the evidence it held is gone."
+        perhaps = "Redis has no state. Where there never was one, turnout apply makes the first. Else "
         super().__init__(
-            "Redis has no state. If there was one, it came back empty, and the evidence it held is gone: the "
-            "workers go on with their last snapshot, and POST /api/v1/restore makes it the state again; to "
-            "start anew instead, stop the service and remove state.json from its data directory. If there "
-            "never was one, apply a configuration (turnout apply FILE)"
+            f"{lost if sure else perhaps + lost} The workers go on with their last snapshot. POST "
+            "/api/v1/restore makes it the state again; to start anew instead, stop the service and remove "
+            "state.json from its data directory"
         )
 
 

@@ -53,7 +53,7 @@ async def keep_watching(redis: Redis, data_dir: Path, sight: Sight) -> None:
                 older = states.StateOlder(await states.version(redis), await states.newest(redis))
                 event(log, found, logging.ERROR, detail=older, snapshot=saved)
             elif found == "state_lost" != condition:
-                event(log, found, logging.ERROR, detail=StateLost(), snapshot=saved)
+                event(log, found, logging.ERROR, detail=StateLost(sure=True), snapshot=saved)
             elif found == "no_state" != condition:
                 event(log, found, logging.WARNING, detail="nothing was ever applied; start one with --config")
             elif found == "ok" != condition:
