@@ -141,8 +141,9 @@ def _print_policy(to: Console, found: Policy) -> None:
         to.print(escape(f"epoch {found.epoch}, weights {_weights(found.weights)}"), soft_wrap=True)
     rails = [each for each in found.findings.get("guardrails", ()) if isinstance(each, dict)]
     if rails:
-        columns = ("guardrail", "verdict", "control#", "candidate#", "harm#", "at most#", "margin#", "p#")
-        names = ("control", "candidate", "harm", "harm_upper", "margin", "p_value")
+        about = ("guardrail", "verdict", "control#", "candidate#", "harm#", "at most#", "margin#")
+        columns = (*about, "all of the control#", "p#")
+        names = ("control", "candidate", "harm", "harm_upper", "margin", "whole_control", "p_value")
         cells = [
             (str(each.get("name")), str(each.get("verdict")), *(_number(each.get(name)) for name in names))
             for each in rails

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
+from math import isclose
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # In bytes of JSON. Every worker reads the rule, and with it what the state keeps of all plans.
 _LARGEST: Final = {"progress": 64 * 1024, "findings": 64 * 1024, "rule": 4 * 1024 * 1024}
+
+_ROUNDING: Final = 1e-9
 
 
 class UnusablePlan(ValueError):
@@ -111,8 +114,18 @@ def replay(record: PlanRecord) -> Plan:
 
 
 def same(record: PlanRecord, plan: Plan) -> bool:
-    """Whether a plan is what the record says, to the last digit."""
-    return bool(_plain(record.planned) == _plain(planned_of(plan)))
+    """Whether a plan is what the record says; numbers up to what another numpy or processor rounds."""
+    return _alike(_plain(record.planned), _plain(planned_of(plan)))
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return isclose(one, other, rel_tol=_ROUNDING, abs_tol=_ROUNDING**2)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(each, other[name]) for name, each in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return type(one) is type(other) and bool(one == other)
 
 
 def _allocation(data: Mapping[str, Any]) -> Allocation:

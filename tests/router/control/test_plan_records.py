@@ -10,7 +10,8 @@ import pytest
 
 from policies.plan import Plan
 from policies.policy import Policy
-from router.control.plan_records import UnusablePlan, compute
+from router.control.plan_records import UnusablePlan, compute, planned_of, same
+from router.store.plans import PlanRecord
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,36 @@ def test_what_cannot_be_kept_is_no_plan(said: dict[str, Any], problem: str) -> N
 def test_what_fits_is_said_as_it_is() -> None:
     findings = {"all": "x" * 60_000}
     assert computed(findings=findings).findings == findings
+
+
+@pytest.mark.parametrize(
+    ("weights", "findings", "is_same"),
+    [
+        ({"a": 0.5, "b": 0.5}, {"p": [0.25, {"word": "safe", "step": 2}]}, True),
+        ({"a": 0.5 + 1e-12, "b": 0.5}, {"p": [0.25 - 1e-12, {"word": "safe", "step": 2}]}, True),
+        ({"a": 0.5 + 1e-6, "b": 0.5}, {"p": [0.25, {"word": "safe", "step": 2}]}, False),
+        ({"a": 0.5, "b": 0.5}, {"p": [0.25 - 1e-6, {"word": "safe", "step": 2}]}, False),
+        ({"a": 0.5, "b": 0.5}, {"p": [0.25, {"word": "harm", "step": 2}]}, False),
+        ({"a": 0.5, "b": 0.5}, {"p": [0.25, {"word": "safe", "step": 3}]}, False),
+        ({"a": 0.5, "b": 0.5}, {"p": [0.25, {"word": "safe", "step": True}]}, False),
+        ({"a": 0.5, "b": 0.5}, {"p": [0.25, {"word": "safe"}]}, False),
+        ({"a": 0.5, "b": 0.5}, {"p": [0.25]}, False),
+        ({"a": 0.5, "c": 0.5}, {"p": [0.25, {"word": "safe", "step": 2}]}, False),
+    ],
+)
+def test_a_plan_is_the_same_up_to_what_is_rounded(
+    weights: dict[str, float], findings: dict[str, Any], is_same: bool
+) -> None:
+    kept = Plan("salt", {"a": 0.5, "b": 0.5}, findings={"p": [0.25, {"word": "safe", "step": 2}]})
+    record = PlanRecord(
+        experiment="e",
+        epoch=1,
+        at=0.0,
+        policy={},
+        allocation={},
+        given={},
+        observed=None,
+        seed=None,
+        planned=planned_of(kept),
+    )
+    assert same(record, Plan("salt", weights, findings=findings)) == is_same
