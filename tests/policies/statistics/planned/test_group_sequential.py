@@ -108,3 +108,18 @@ def test_an_unknown_spending_is_refused_by_the_nearest() -> None:
         spent(0.5, 0.05, "pocok")
     with pytest.raises(ValueError, match="z must have 2 values"):
         crossing_probabilities([0.5, 1.0], [2.0])
+
+
+def test_looks_close_together_cost_next_to_nothing() -> None:
+    # A pair of looks so close is nearly one: the last boundary moves by as little. All pairs of nodes of the
+    # grids that such looks need would take gigabytes.
+    close = group_sequential([0.5, 0.50001, 0.50002, 1.0]).z
+    apart = group_sequential([0.5, 1.0]).z
+    assert close[0] == apart[0]
+    assert close[-1] == pytest.approx(apart[-1], abs=1e-3)
+    assert all(later > close[0] for later in close[1:3])  # next to nothing is left to spend there
+
+
+def test_looks_that_are_one_for_every_purpose_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"must grow by 1e-06 of itself, got 0\.50000001 after 0\.5"):
+        group_sequential([0.5, 0.50000001])
