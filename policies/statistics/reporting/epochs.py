@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import compress
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,33 +41,30 @@ def within_epochs(
 
     factors = quantiles(np.where(enough, n, 1.0), np.where(enough, df, 1.0), settings)
     widths = np.where(enough, factors, 0.0) * errors
-    columns = values, errors, values - widths, values + widths
 
-    numbers = [epoch.number for epoch in traffic.evidence.epochs]
     each = len(traffic.variants) - 1
-    shape = len(panels) * each, len(numbers)
-    rows = zip(*(column.reshape(shape).tolist() for column in (kept, enough, *columns)), strict=True)
+    shape = len(panels) * each, len(traffic.evidence.epochs)
+    numbers = np.array([epoch.number for epoch in traffic.evidence.epochs], np.int64)
+    columns = [column.reshape(shape) for column in (values, errors, values - widths, values + widths)]
+    effects = _effects(
+        kept.reshape(shape), enough.reshape(shape), [np.broadcast_to(numbers, shape), *columns]
+    )
     disagree = _disagree(*(column.reshape(shape) for column in (values, variances, enough)))
-    found = [(_effects(numbers, *row), p_value) for row, p_value in zip(rows, disagree, strict=True)]
+    found = list(zip(effects, disagree, strict=True))
     return [found[m * each : (m + 1) * each] for m in range(len(panels))]
 
 
 def _effects(
-    numbers: list[int],
-    kept: list[bool],
-    enough: list[bool],
-    values: list[float],
-    errors: list[float],
-    *bounds: list[float],
-) -> EpochEffects:
-    """One variant's columns: epochs not kept are left out, and without enough units have no interval."""
-    if all(enough):
-        low, high = map(tuple, bounds)
-        return EpochEffects(tuple(numbers), tuple(values), tuple(errors), low, high)
-    columns: list[list[Any]] = [numbers, values, errors]
-    for each in bounds:
-        columns.append([bound if known else None for bound, known in zip(each, enough, strict=True)])
-    return EpochEffects(*(tuple(compress(column, kept)) for column in columns))
+    kept: NDArray[np.bool_], enough: NDArray[np.bool_], columns: Sequence[NDArray[Any]]
+) -> Iterator[EpochEffects]:
+    """Each row of (N, E): epochs not kept are left out, and those without enough units have no interval."""
+    flat: list[list[Any]] = [column[kept].tolist() for column in columns]
+    for place in np.flatnonzero(~enough[kept]).tolist():
+        flat[3][place] = flat[4][place] = None
+    first = 0
+    for last in np.count_nonzero(kept, axis=1).cumsum().tolist():
+        yield EpochEffects(*(tuple(column[first:last]) for column in flat))
+        first = last
 
 
 def _disagree(values: Floats, variances: Floats, enough: NDArray[np.bool_]) -> list[float | None]:
