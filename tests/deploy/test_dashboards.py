@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.deploy.files import DEPLOY, run, script
+from tests.deploy.files import DEPLOY, run
 from tests.router.data.backend import Backend, Exchange
 from tests.router.data.behaviours import BEHAVIOURS
 from tests.router.data.conftest import experiment
@@ -409,7 +410,7 @@ def test_promtool_has_nothing_to_say_of_the_metrics(settled: Prometheus) -> None
 
 
 def test_the_written_dashboards_are_up_to_date() -> None:
-    done = script("grafana/dashboards.py", "--check")
+    done = run([sys.executable, "-m", "deploy.grafana.dashboards", "--check"], cwd=DEPLOY.parent)
     assert done.returncode == 0, done.stderr
 
 
