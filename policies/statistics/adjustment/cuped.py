@@ -53,7 +53,7 @@ def cuped(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEstimabl
 def adjusted_means(a: Moments, b: Moments) -> Adjusted | NotEstimable:
     """Both variants' means adjusted by one covariate, for whatever is made of two means: a lift, a margin.
 
-    Arguments and errors as for ``cuped``.
+    Arguments and errors as for ``cuped``. Source: Deng, Xu, Kohavi & Walker (2013).
 
     >>> a = Moments.from_values([[1.0, 1.1], [2.0, 2.0], [3.0, 2.8], [5.0, 5.2]])
     >>> b = Moments.from_values([[2.0, 1.0], [3.0, 2.1], [4.0, 3.1], [5.0, 3.9]])
@@ -100,6 +100,8 @@ def cuped_ratio(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEs
 
 def adjusted_ratios(a: Moments, b: Moments) -> Adjusted | NotEstimable:
     """Both variants' ratios adjusted by one ratio. Arguments and errors as for ``cuped_ratio``.
+
+    Source: Deng, Xu, Kohavi & Walker (2013), appendix B.
 
     >>> rows = Moments.from_values([[1.0, 2.0, 1.0, 2.0], [2.0, 2.0, 2.0, 3.0], [0.0, 1.0, 0.0, 1.0]])
     >>> adjusted_ratios(rows, rows).a.value

@@ -1,6 +1,7 @@
 """Which of several independent posteriors is the largest, and by how much is a choice expected to miss?
 
-For densities f_k and distribution functions F_k,
+For densities f_k and distribution functions F_k (the maximum's distribution: David & Nagaraja 2003, "Order
+Statistics", 2.1),
 
     P(k best) = int f_k prod_{j != k} F_j,    E[loss of k] = int F_k (1 - prod_{j != k} F_j)
 

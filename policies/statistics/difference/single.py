@@ -16,6 +16,8 @@ from policies.statistics.result import Estimate, NotEstimable
 def wilson_bounds(x: float, n: float, z: float) -> tuple[float, float]:
     """Wilson's score bounds of x successes in n > 0 trials at the normal quantile z, within [0, 1].
 
+    Raises ZeroDivisionError for n = 0, which ``wilson`` answers. Source: Wilson (1927).
+
     >>> low, high = wilson_bounds(7, 120, 1.959963984540054)
     >>> round(low, 6), round(high, 6)
     (0.028541, 0.115526)

@@ -38,7 +38,11 @@ def sequential_srm(
 
 
 def sequential_srm_of(split: Split, concentration: float) -> Test | NotEstimable:
-    """``sequential_srm`` of a split that has been checked."""
+    """``sequential_srm`` of a split (K,) that has been checked. Source: Lindon & Malek (2022).
+
+    >>> round(sequential_srm_of(Split.of([530, 470], [1, 1]), 100).log_e_value, 6)
+    0.437446
+    """
     method = "sequential sample ratio"
     if split.counts.size < 2:
         return NotEstimable(method, "fewer than two variants have weight")

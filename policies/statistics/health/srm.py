@@ -76,7 +76,11 @@ def srm(counts: ArrayLike, weights: ArrayLike, variances: ArrayLike | None = Non
 
 
 def srm_of(split: Split) -> Test | NotEstimable:
-    """``srm`` of a split that has been checked."""
+    """``srm`` of a split (K,) that has been checked; its results and reasons. Source: Pearson (1900).
+
+    >>> srm_of(Split.of([530, 470], [1, 1])) == srm([530, 470], [1, 1])
+    True
+    """
     method = "sample ratio (chi-square)"
     total = float(split.counts.sum())
     if split.counts.size < 2:
