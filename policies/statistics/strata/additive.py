@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from math import inf, isfinite, nan
 from typing import Final
 
@@ -252,7 +251,7 @@ def quasi_variances(variances: Floats) -> tuple[Floats, float]:
     ([1.0, 2.0, 3.0], 0.0)
     """
     count = len(variances)
-    first, second = _pairs(count)
+    first, second = np.nonzero(np.less.outer(np.arange(count), np.arange(count)))
     between = variances[first, second]
     if count == 2:
         return np.full(2, between[0] / 2.0), 0.0
@@ -262,12 +261,6 @@ def quasi_variances(variances: Floats) -> tuple[Floats, float]:
     apart = least + nnls(rows, 1.0 - 2.0 * least / between)[0]
     error = np.abs(np.sqrt((apart[first] + apart[second]) / between) - 1.0)
     return apart, float(error.max())
-
-
-@cache
-def _pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The places of a square matrix above its diagonal."""
-    return np.triu_indices(count, 1)
 
 
 def largest_component(matrix: Floats) -> list[int]:
