@@ -13,7 +13,7 @@ The boundary is the s at which m = 1/alpha; it is crossed at any time with a pro
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import lgamma, log
+from math import log
 from typing import Final
 
 from scipy.optimize import brentq
@@ -21,6 +21,7 @@ from scipy.special import gammainc
 
 from policies.statistics.always_valid.normal_mixture import normal_mixture_bound, normal_mixture_rho
 from policies.statistics.arguments import nonnegative, positive, share
+from policies.statistics.logarithms import beyond_stirling, entropy_excess
 
 
 def gamma_exponential_bound(v: float, alpha: float, v_opt: float, c: float, alpha_opt: float = 0.05) -> float:
@@ -46,11 +47,13 @@ def gamma_exponential_bound(v: float, alpha: float, v_opt: float, c: float, alph
 
 
 def _log_mixture(s: float, v: float, rho: float, c: float) -> float:
-    square = c * c
-    r, time, u = rho / square, v / square, (c * s + v) / square
-    prior = r * log(r) - lgamma(r) - log(float(gammainc(r, r)))
-    tail = log(float(gammainc(time + r, u + r)))
-    return prior + lgamma(time + r) + tail - (time + r) * log(u + r) + u
+    """The formula above with Stirling's terms cancelled: for a small c they are all there is of it."""
+    r = rho / (c * c)
+    n = (v + rho) / (c * c)
+    h = s * c / (v + rho)  # u + r = n (1 + h), and h - ln(1 + h) is what is left
+    left = n * (1.0 + h) * entropy_excess(-h / (1.0 + h)) + 0.5 * log(r / n)
+    tails = log(float(gammainc(n, n * (1.0 + h)))) - log(float(gammainc(r, r)))
+    return left + beyond_stirling(n) - beyond_stirling(r) + tails
 
 
 METHODS: Final[dict[str, Callable[..., object]]] = {"gamma_exponential_bound": gamma_exponential_bound}

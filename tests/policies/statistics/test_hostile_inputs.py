@@ -18,6 +18,8 @@ from policies.statistics.adaptive.best_arm import Proportions, optimal_proportio
 from policies.statistics.adaptive.off_policy import off_policy_value
 from policies.statistics.adjustment.cuped import cuped, cuped_ratio
 from policies.statistics.always_valid.beta_binomial import beta_binomial
+from policies.statistics.always_valid.gamma_exponential import gamma_exponential_bound
+from policies.statistics.always_valid.normal_mixture import normal_mixture_bound
 from policies.statistics.bayes.beta import beta_posterior
 from policies.statistics.bayes.normal import normal_posterior
 from policies.statistics.bayes.thompson import thompson_weights, top_two_weights
@@ -196,3 +198,9 @@ def test_e_values_exactly_at_their_thresholds_are_rejected(alpha: float, m: int)
     at = [m / (alpha * rank) for rank in range(1, m + 1)]
     assert all(e_bh([log(value) for value in at], alpha))
     assert not any(e_bh([log(value * 0.999) for value in at], alpha))
+
+
+@pytest.mark.parametrize("c", [1e-3, 1e-5, 1e-7])
+def test_a_sum_that_is_hardly_heavy_tailed_has_the_sub_gaussian_boundary(c: float) -> None:
+    found = gamma_exponential_bound(1e4, 0.05, 1e4, c)
+    assert found == pytest.approx(normal_mixture_bound(1e4, 0.05, 1e4, sides=1), rel=3e-2 * c + 1e-8)
