@@ -114,18 +114,17 @@ class Folder:
         key = (epoch.experiment, epoch.number)
         last = self._looked.get(key, -inf) < epoch.settled <= now
         types = layout.array_types((each.name, each.kind) for each in experiment.metrics)
-        self._looked[key] = now
         folds = False
         for variant in epoch.variants:
             place = Place(epoch.experiment, epoch.number, variant)
             try:
                 folds |= await self._fold(place, types, last=last, keep_bitmap=epoch.settled > now)
             except StoreUnavailable:
-                del self._looked[key]
                 raise
             except Exception as error:  # whatever is wrong with one epoch, the others are folded
                 about = {"experiment": epoch.experiment, "epoch": epoch.number, "variant": variant}
                 event(log, "fold_failed", logging.ERROR, **about, detail=repr(error))
+        self._looked[key] = now
         return folds
 
     async def _fold(self, place: Place, types: Mapping[str, str], *, last: bool, keep_bitmap: bool) -> bool:
