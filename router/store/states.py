@@ -124,21 +124,23 @@ async def _commit_over(
     automatic = record is not None and record.automatic
     origin = keys.VERSIONS_AUTOMATIC if automatic else keys.VERSIONS_BY_HAND
     names = [keys.STATE, keys.VERSIONS, origin, keys.AUDIT, keys.LEASE, keys.NEWEST, keys.VERSIONS_SETTINGS]
-    names += [keys.epochs(name) for name in state.epochs]
+    # Of a version that follows the last one the others' epochs were recorded with it; what is restored may
+    # follow from another.
+    follows = record is not None and expected_version and state.version == expected_version + 1
+    opened = record.epochs if record is not None and follows else state.epochs
+    names += [keys.epochs(name) for name in opened]
     arguments: list[str | bytes | int] = [expected_version, state.version, encode_state(state), keys.NOTICE]
     made, configured = (b"", b"") if record is None else encode_record(record)
     arguments += [made, KEPT_VERSIONS]
     arguments += [b"" if entry is None else encode_entry(entry), KEPT_ENTRIES]
     arguments.append(b"" if fence is None else fence)
-    # What is restored may follow from another version than the one that Redis had last.
-    same = record is not None and not record.difference and state.version == expected_version + 1
-    arguments.append(b"" if same and expected_version else configured)
-    for epoch in state.epochs.values():
+    arguments.append(b"" if record is not None and follows and not record.difference else configured)
+    for epoch in opened.values():
         arguments += [epoch.number, _written(epoch)]
     with seam():
         result = int(await _commit.run(redis, names, arguments))
     if result < 0:
-        name, epoch = list(state.epochs.items())[-result - 1]
+        name, epoch = list(opened.items())[-result - 1]
         raise EpochConflict(
             f"epoch {epoch.number} of experiment {name!r} was in force before with another allocation; "
             "allowed: a number above all that were used"
