@@ -89,26 +89,31 @@ def _decoded(
     counts = _arrays(cells, types, layout.COUNT_TYPE, np.int64, BUCKETS)
     sums = _arrays(cells, types, layout.SUM_TYPE, np.float64, BUCKETS)
     histograms = _arrays(cells, types, layout.CELL_TYPE, np.int64, layout.GROUPS * CELLS)
+    # A binary metric's sums are whole numbers, and kept as such.
+    totals = [
+        array.astype(np.int64) if metric.kind == "binary" else array
+        for metric, array in zip(metrics, sums, strict=True)
+    ]
+    first_byte, last_byte = counts[2:4] * _MICROSECOND
     for place, cell in enumerate(cells):
         if cell.empty:
             yield None
             continue
-        requests, errors, first_byte, last_byte, *outcomes = counts[place]
         units, variance = linear_count(cell.marked)
-        first_cells, last_cells = histograms[place].reshape(2, layout.GROUPS, CELLS)
+        first_cells, last_cells = histograms[:, place].reshape(2, layout.GROUPS, CELLS)
         capped = {each.name: cell.counters.get(_capped(each)) for each in metrics}
         yield VariantEvidence(
-            requests=requests,
-            errors=errors,
-            first_byte=first_byte * _MICROSECOND,
-            last_byte=last_byte * _MICROSECOND,
+            requests=counts[0, place],
+            errors=counts[1, place],
+            first_byte=first_byte[place],
+            last_byte=last_byte[place],
             units=units,
             units_variance=variance,
             first_byte_histogram=first_cells,
             last_byte_histogram=last_cells,
             outcomes={
-                metric.name: BucketSums(count, total.astype(np.int64) if metric.kind == "binary" else total)
-                for metric, count, total in zip(metrics, outcomes, sums[place], strict=True)
+                metric.name: BucketSums(count[place], total[place])
+                for metric, count, total in zip(metrics, counts[4:], totals, strict=True)
             },
             immature_requests=sum(count for ending, count in cell.periods.items() if ending > mature),
             fallback_requests=cell.counters.get(_FALLBACKS),
@@ -139,11 +144,14 @@ def linear_count(marked: int) -> tuple[float, float]:
 def _arrays(
     cells: Sequence[Cell], types: Mapping[str, str], kind: str, own: type[np.generic], size: int
 ) -> NDArray[Any]:
-    """The arrays of one ``kind``, (cells, arrays, size) in the ``own`` type."""
+    """The arrays of one ``kind``, (arrays, cells, size) in the ``own`` type.
+
+    An array's cells lie side by side, as they are used: elsewhere, reading them would take most of a report.
+    """
     names = [name for name, each in types.items() if each == kind]
-    found = np.zeros((len(cells), len(names), size), own)
-    for row, cell in zip(found, cells, strict=True):
-        for array, name in zip(row, names, strict=True):
+    found = np.zeros((len(names), len(cells), size), own)
+    for column, cell in zip(found.swapaxes(0, 1), cells, strict=True):
+        for array, name in zip(column, names, strict=True):
             for part, (gaps, numbers) in enumerate(cell.parts(name)):
                 values = np.frombuffer(numbers, kind)
                 places = np.frombuffer(gaps, layout.GAP_TYPE).cumsum() if gaps else slice(len(values))
