@@ -65,12 +65,19 @@ class Folder:
         self._known: dict[str, tuple[Epoch, list[Epoch]]] = {}
 
     async def keep(self) -> None:
-        """Tick again and again, until cancelled."""
+        """Tick again and again, until cancelled; say once what else goes wrong, until it is another fault."""
+        said = ""
         while True:
+            more = False
             try:
                 more = await self.tick()
-            except StoreUnavailable:  # the watch says that it is away
-                more = False
+                said = ""
+            except StoreUnavailable:
+                pass  # the watch says that it is away
+            except Exception as error:  # that nothing is folded is no reason to end
+                if said != repr(error):
+                    said = repr(error)
+                    event(log, "fold_failed", logging.ERROR, detail=said)
             await asyncio.sleep(_BUSY_SECONDS if more else TICK_SECONDS)
 
     async def tick(self) -> bool:

@@ -167,6 +167,29 @@ async def test_one_epoch_that_cannot_be_read_does_not_hold_up_the_others(
     assert "cannot be read" in said
 
 
+async def test_a_state_that_cannot_be_read_is_said_once_and_does_not_end_it(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.begin(2)
+    await service.traffic(1)
+    service.now += 100.0
+    document = await service.redis.hget(keys.STATE, "document")
+    await service.redis.hset(keys.STATE, "document", "spoilt")
+    monkeypatch.setattr("router.control.folding.TICK_SECONDS", 0.01)
+    with caplog.at_level(logging.ERROR, "turnout.control"):
+        folding = asyncio.ensure_future(service.folder.keep())
+        async with asyncio.timeout(10):
+            while not caplog.records:
+                await asyncio.sleep(0.005)
+            await service.redis.hset(keys.STATE, "document", document)
+            while await service.folded() != {1}:
+                await asyncio.sleep(0.005)
+        folding.cancel()
+        await asyncio.wait([folding])
+    (said,) = [each.getMessage() for each in caplog.records]
+    assert said.startswith("fold_failed detail=")
+
+
 async def test_what_an_outage_prevented_is_done_when_it_is_over(binary: Path, tmp_path: Path) -> None:
     server = EmbeddedRedis(tmp_path, binary)
     server.start()
