@@ -62,6 +62,17 @@ def finite(name: str, value: float) -> float:
     return value
 
 
+def whole(name: str, value: float) -> int:
+    """A whole number of at least 0, as an int: a count of rows, of trials.
+
+    >>> whole("n", 3.0)
+    3
+    """
+    if not (isfinite(value) and value >= 0.0 and value == int(value)):
+        raise ValueError(f"{name} must be a whole number >= 0, got {value!r}")
+    return int(value)
+
+
 def one_of(name: str, value: T, known: Collection[T]) -> T:
     """One of the known values; the refusal lists them, and the nearest when both are words.
 

@@ -17,7 +17,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from policies.statistics.arguments import nonnegative
+from policies.statistics.arguments import finite, nonnegative, whole
 
 # Differences this small beside what was subtracted are rounding, not variation.
 ROUNDING: Final = 8 * float(np.finfo(np.float64).eps)
@@ -46,6 +46,9 @@ class Moments:
     def from_values(values: ArrayLike) -> Moments:
         """From rows (n,) or (n, k), in two passes with the correction for the mean's own rounding.
 
+        Raises ValueError for another shape or a value that is not finite. Source: Chan, Golub & LeVeque
+        (1983), the corrected two-pass algorithm.
+
         >>> Moments.from_values([1.0, 2.0, 4.0]).variance()
         2.333333333333333
         """
@@ -53,6 +56,11 @@ class Moments:
         rows = rows[:, None] if rows.ndim == 1 else rows
         if rows.ndim != 2:
             raise ValueError(f"values must have the shape (n,) or (n, k), got {rows.shape}")
+        wrong = np.argwhere(~np.isfinite(rows))
+        if wrong.size:
+            row, column = wrong[0].tolist()
+            where = f"values[{row}]" if np.ndim(values) == 1 else f"values[{row}][{column}]"
+            finite(where, float(rows[row, column]))
         count, width = rows.shape
         if count == 0:
             return Moments.empty(width)
@@ -68,16 +76,20 @@ class Moments:
 
         The subtraction that cancels in floating point is exact here; what the given sums have already lost
         stays lost, so a variance below the rounding of floating-point sums counts as none. Raises
-        ValueError for a negative count or shapes that do not fit.
+        ValueError for a count that is not whole or negative, sums or products that are not finite, or shapes
+        that do not fit.
 
         >>> Moments.from_sums(3, (7,), ((21,),)).variance()
         2.3333333333333335
         """
         width = len(sums)
-        if n < 0:
-            raise ValueError(f"n must be >= 0, got {n!r}")
+        n = whole("n", n)
         if len(cross_products) != width or any(len(row) != width for row in cross_products):
             raise ValueError(f"cross_products must have the shape ({width}, {width})")
+        for i in range(width):
+            finite(f"sums[{i}]", sums[i])
+            for j in range(width):
+                finite(f"cross_products[{i}][{j}]", cross_products[i][j])
         if n == 0:
             return Moments.empty(width)
         total = [_exact(value) for value in sums]
@@ -94,7 +106,7 @@ class Moments:
         >>> Moments.from_successes(1, 4).mean
         (0.25,)
         """
-        if not 0 <= successes <= trials:
+        if whole("successes", successes) > whole("trials", trials):
             raise ValueError(f"successes must be in 0..{trials}, got {successes!r}")
         return Moments.from_sums(trials, (successes,), ((successes,),))
 

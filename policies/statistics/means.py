@@ -19,13 +19,18 @@ class Mean:
     """A mean in the metric's unit, its variance (unit squared), that variance's degrees of freedom.
 
     ``n`` is the number of independent rows or clusters behind it. ``value`` and ``variance`` are NaN where
-    they cannot be had from the evidence.
+    they cannot be had from the evidence. Raises ValueError for a negative variance or n.
     """
 
     value: float
     variance: float
     df: float
     n: int
+
+    def __post_init__(self) -> None:
+        if self.variance < 0.0 or self.n < 0:
+            name, wrong = ("variance", self.variance) if self.variance < 0.0 else ("n", self.n)
+            raise ValueError(f"{name} must be >= 0, got {wrong!r}")
 
     @staticmethod
     def of(moments: Moments, i: int = 0) -> Mean:

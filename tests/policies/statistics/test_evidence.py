@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -107,6 +108,32 @@ def test_one_row_has_no_variance_to_speak_of() -> None:
 )
 def test_wrong_shapes_and_numbers_are_refused(call: object) -> None:
     with pytest.raises(ValueError, match=r"must|cannot"):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Moments.from_values([1.0, np.nan]), r"values\[1\] must be finite, got nan"),
+        (
+            lambda: Moments.from_values([[1.0, 2.0], [3.0, np.inf]]),
+            r"values\[1\]\[1\] must be finite, got inf",
+        ),
+        (lambda: Moments.from_sums(3, (np.inf,), ((1.0,),)), r"sums\[0\] must be finite, got inf"),
+        (lambda: Moments.from_sums(0, (np.nan,), ((1.0,),)), r"sums\[0\] must be finite, got nan"),
+        (
+            lambda: Moments.from_sums(3, (1.0, 2.0), ((1.0, 2.0), (np.nan, 4.0))),
+            r"cross_products\[1\]\[0\] must be finite, got nan",
+        ),
+        (lambda: Moments.from_sums(2.5, (1.0,), ((1.0,),)), "n must be a whole number >= 0, got 2.5"),
+        (lambda: Moments.from_sums(np.nan, (1.0,), ((1.0,),)), "n must be a whole number >= 0, got nan"),
+        (lambda: Moments.from_successes(0.5, 4), "successes must be a whole number >= 0, got 0.5"),
+        (lambda: Mean(0.0, -1.0, 5.0, 6), r"variance must be >= 0, got -1\.0"),
+        (lambda: Mean(0.0, 1.0, 5.0, -6), "n must be >= 0, got -6"),
+    ],
+)
+def test_what_is_no_evidence_is_refused_by_name(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         call()
 
 
