@@ -22,9 +22,10 @@ def inverse_variance(
 
     ``d = sum d_e / V_e / sum 1 / V_e``, ``var = 1 / sum 1 / V_e``, ``Q = sum (d_e - d)**2 / V_e`` on (number
     - 1) degrees of freedom: a small ``q_p`` says that the effect changes between epochs or segments. Args:
-    differences in the metric's unit and their variances, both (E,); those with a NaN are left out; alpha.
-    Details ``q``, ``q_p``, ``weights``, ``strata_left_out``. Trust it only where no variance rests on a few
-    events. ``NotEstimable`` when nothing is left or a variance is zero (its weight would be infinite).
+    differences in the metric's unit and their variances, both (E,); alpha. Left out are those with a NaN (a
+    variant was empty or had one unit) and those of variance zero, which have no finite weight. Details ``q``,
+    ``q_p``, ``weights``, ``strata_left_out``. Trust it only where no variance rests on a few events, which
+    are also those that get none by chance. ``NotEstimable`` when nothing is left.
     Raises ValueError for lengths that differ or a negative variance. Source: Cochran (1954).
 
     >>> result = inverse_variance([1.0, 2.0], [1.0, 4.0])
@@ -38,11 +39,11 @@ def inverse_variance(
         raise ValueError("variances must be >= 0")
     d, v = np.array(differences, np.float64), np.array(variances, np.float64)
     known = np.isfinite(d) & np.isfinite(v)
-    d, v = d[known], v[known]
-    if d.size == 0:
-        return NotEstimable(method, "no epoch has an estimate with a variance")
-    if not v.all():
-        return NotEstimable(method, "zero variance in an epoch: its weight would be infinite")
+    varied = known & (v > 0.0)
+    if not varied.any():
+        reason = "zero variance in every epoch" if known.any() else "no epoch has an estimate with a variance"
+        return NotEstimable(method, reason)
+    d, v = d[varied], v[varied]
     weights = 1.0 / v
     estimate, variance, q, q_p = (float(each) for each in combined(d, weights))
     return wald(

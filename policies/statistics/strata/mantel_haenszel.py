@@ -20,10 +20,10 @@ def mantel_haenszel(strata: Sequence[Counts], alpha: float = 0.05) -> Estimate |
 
     With a, b the treatment's successes and failures, c, d the control's, N their sum:
     ``OR = sum (a d / N) / sum (b c / N)``. Args: (x_c, n_c, x_t, n_t) of each epoch; alpha. Consistent also
-    for many epochs with few events each. Epochs without both variants carry no weight. Returns the odds
-    ratio (1 is no effect) with the p-value of its logarithm. ``NotEstimable`` when either sum is zero.
-    Raises ValueError unless 0 <= x <= n. Source: Mantel & Haenszel (1959); Robins, Breslow & Greenland
-    (1986).
+    for many epochs with few events each. Epochs without both variants, or without a success or a failure in
+    either, carry no weight: the detail ``strata_left_out`` counts them. Returns the odds ratio (1 is no
+    effect) with the p-value of its logarithm. ``NotEstimable`` when either sum is zero. Raises
+    ValueError unless 0 <= x <= n. Source: Mantel & Haenszel (1959); Robins, Breslow & Greenland (1986).
 
     >>> ramp = [(20_000, 990_000, 230, 10_000), (5000, 500_000, 6000, 500_000)]
     >>> round(mantel_haenszel(ramp).estimate, 9)
@@ -53,16 +53,16 @@ def mantel_haenszel(strata: Sequence[Counts], alpha: float = 0.05) -> Estimate |
         level=logged.level,
         p_value=logged.p_value,
         assumptions=("the odds ratio is the same in every epoch", "units are independent"),
-        details=(("log_standard_error", logged.standard_error), ("strata_left_out", float((~both).sum()))),
+        details=(("log_standard_error", logged.standard_error), ("strata_left_out", _none(up + down))),
     )
 
 
 def cochran_mantel_haenszel(strata: Sequence[Counts]) -> Test | NotEstimable:
     """The CMH chi-square (1 degree of freedom, no continuity correction): is the common odds ratio 1?
 
-    ``(sum (a - E a))**2 / sum var a`` with the hypergeometric mean and variance in each epoch. Arguments and
-    errors as for ``mantel_haenszel``; ``NotEstimable`` when no epoch has both variants, successes and
-    failures. Source: Cochran (1954); Mantel & Haenszel (1959).
+    ``(sum (a - E a))**2 / sum var a`` with the hypergeometric mean and variance in each epoch. Arguments,
+    errors and epochs left out as for ``mantel_haenszel``; ``NotEstimable`` when no epoch has both variants,
+    successes and failures. Source: Cochran (1954); Mantel & Haenszel (1959).
 
     >>> ramp = [(20_000, 990_000, 230, 10_000), (5000, 500_000, 6000, 500_000)]
     >>> round(cochran_mantel_haenszel(ramp).statistic, 6)
@@ -73,13 +73,18 @@ def cochran_mantel_haenszel(strata: Sequence[Counts]) -> Test | NotEstimable:
     kept = n > 1
     a, b, c, d, n = a[kept], b[kept], c[kept], d[kept], n[kept]
     treated, won = (a + b) / n, (a + c) / n
-    variance = float((treated * (1.0 - treated) * won * (1.0 - won) * n * n / (n - 1.0)).sum())
+    variances = treated * (1.0 - treated) * won * (1.0 - won) * n * n / (n - 1.0)
+    variance = float(variances.sum())
     if variance == 0.0:
         return NotEstimable("CMH", "no epoch has both variants, successes and failures")
     statistic = float((a - treated * won * n).sum()) ** 2 / variance
-    return Test(
-        "CMH", statistic, float(chdtrc(1, statistic)), None, ("units are independent",), (("df", 1.0),)
-    )
+    details = (("df", 1.0), ("strata_left_out", _none(variances) + float((~kept).sum())))
+    return Test("CMH", statistic, float(chdtrc(1, statistic)), None, ("units are independent",), details)
+
+
+def _none(each: np.ndarray) -> float:
+    """How many epochs add nothing."""
+    return float(np.count_nonzero(each == 0.0))
 
 
 def _cells(strata: Sequence[Counts]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -34,7 +34,7 @@ from policies.statistics.strata.additive import additive_means
 from policies.statistics.strata.clustered import stratified_clustered
 from policies.statistics.strata.inverse_variance import inverse_variance
 from policies.statistics.strata.mantel_haenszel import cochran_mantel_haenszel, mantel_haenszel
-from policies.statistics.strata.stratified import stratified
+from policies.statistics.strata.stratified import stratified, stratum_weights
 
 GOOD = Moments.from_values([1.0, 2.0, 4.0, 3.0])
 EMPTY, ONE, CONSTANT = Moments.empty(), Moments.from_values([2.0]), Moments.from_values([0.1] * 9)
@@ -83,13 +83,13 @@ CASES: list[tuple[str, Callable[[], object], str]] = [
     ("stratified", lambda: stratified([]), "no epoch"),
     ("stratified", lambda: stratified([(RATE, NONE), (NONE, RATE)]), "no epoch"),
     ("stratified", lambda: stratified([(FULL, FULL)]), "zero variance"),
-    ("stratified", lambda: stratified([(RATE, Mean.of(ONE))]), "one unit"),
+    ("stratified", lambda: stratified([(RATE, Mean.of(ONE))]), "two units"),
     ("stratified_clustered", lambda: stratified_clustered([]), "no epoch"),
     ("stratified_clustered", lambda: stratified_clustered([(SUMS, NOTHING)]), "no epoch"),
     ("stratified_clustered", lambda: stratified_clustered([(SAME, SAME)]), "zero variance"),
     ("inverse_variance", lambda: inverse_variance([], []), "no epoch"),
     ("inverse_variance", lambda: inverse_variance([float("nan")], [1.0]), "no epoch"),
-    ("inverse_variance", lambda: inverse_variance([1.0, 2.0], [0.0, 1.0]), "zero variance"),
+    ("inverse_variance", lambda: inverse_variance([1.0, 2.0], [0.0, 0.0]), "zero variance"),
     ("additive_means", lambda: additive_means([]), "no two variants"),
     ("additive_means", lambda: additive_means([[RATE, NONE], [None, RATE]]), "no two variants"),
     ("additive_means", lambda: additive_means([[RATE, FULL]]), "zero variance of variant 1 in epoch 0"),
@@ -171,6 +171,9 @@ def test_every_method_of_these_families_has_a_case() -> None:
         (lambda: chi_square([[1, -2], [3, 4]]), "counts >= 0"),
         (lambda: fieller(RATE, RATE, 2.0), "alpha must be in"),
         (lambda: stratified([(RATE, RATE)], weighting="traffik"), "did you mean 'traffic'"),
+        (lambda: stratified([], weighting="traffik"), "did you mean 'traffic'"),
+        (lambda: stratum_weights([(0, 5), (3, 0)], "cmh"), "sizes must be above 0"),
+        (lambda: stratum_weights([(1, -5)]), "size must be finite and >= 0"),
         (lambda: inverse_variance([1.0], [1.0, 2.0]), "1 differences but 2 variances"),
         (lambda: inverse_variance([1.0], [-1.0]), "variances must be >= 0"),
         (lambda: mantel_haenszel([(6, 5, 1, 5)]), "0 <= x <= n"),

@@ -9,6 +9,8 @@ from policies.statistics.difference.means import clustered, difference
 from policies.statistics.evidence import BucketSums
 from policies.statistics.means import Mean
 from policies.statistics.strata.clustered import Counts, Panel, stratified_clustered
+from policies.statistics.strata.inverse_variance import inverse_variance
+from policies.statistics.strata.mantel_haenszel import cochran_mantel_haenszel, mantel_haenszel
 from policies.statistics.strata.stratified import stratified, stratum_weights
 
 RAMP = [(20_000, 990_000, 230, 10_000), (5000, 500_000, 6000, 500_000)]
@@ -96,3 +98,49 @@ def test_weights() -> None:
     assert stratum_weights([(10, 30), (50, 10)], "cmh") == pytest.approx(
         [7.5 / (7.5 + 25 / 3), 25 / 3 / (7.5 + 25 / 3)]
     )
+    assert stratum_weights([(10, 30), (9, 0), (0, 9), (50, 10)]) == pytest.approx([0.4, 0.0, 0.0, 0.6])
+
+
+GOOD = [(30, 100, 45, 100), (20, 80, 30, 90)]
+# One variant empty, one unit only, nobody, everybody.
+EMPTY, SINGLE, NOBODY, EVERYBODY = (3, 9, 0, 0), (3, 9, 1, 1), (0, 9, 0, 7), (9, 9, 7, 7)
+
+
+def of(tables: list) -> list[tuple[Mean, Mean]]:
+    return [(Mean.of_rate(x, n), Mean.of_rate(y, m)) for x, n, y, m in tables]
+
+
+@pytest.mark.parametrize("thin", [EMPTY, SINGLE])
+@pytest.mark.parametrize("weighting", ["traffic", "cmh"])
+def test_an_epoch_of_unknown_variance_is_left_out_and_the_others_count(thin: tuple, weighting: str) -> None:
+    found, without = (stratified(of(tables), weighting=weighting) for tables in ([*GOOD, thin], GOOD))
+    assert (found.estimate, found.low, found.p_value) == (without.estimate, without.low, without.p_value)
+    assert found.detail("strata_left_out") == 1.0
+    assert without.detail("strata_left_out") == 0.0
+
+
+@pytest.mark.parametrize("thin", [EMPTY, NOBODY, EVERYBODY])
+def test_epochs_that_say_nothing_of_an_odds_ratio_are_left_out(thin: tuple) -> None:
+    for method, value in ((mantel_haenszel, "estimate"), (cochran_mantel_haenszel, "statistic")):
+        found, without = method([*GOOD, thin]), method(GOOD)
+        assert getattr(found, value) == getattr(without, value)
+        assert found.p_value == without.p_value
+        assert (found.detail("strata_left_out"), without.detail("strata_left_out")) == (1.0, 0.0)
+
+
+def test_a_single_unit_counts_for_an_odds_ratio_which_needs_no_variance_of_it() -> None:
+    for method in (mantel_haenszel, cochran_mantel_haenszel):
+        assert method([*GOOD, SINGLE]).detail("strata_left_out") == 0.0
+        assert method([*GOOD, SINGLE]).p_value != method(GOOD).p_value
+
+
+@pytest.mark.parametrize("thin", [EMPTY, SINGLE, NOBODY])
+def test_an_epoch_without_a_weight_is_left_out_of_the_inverse_variance(thin: tuple) -> None:
+    means = of([*GOOD, thin])
+    d, v = [b.value - a.value for a, b in means], [a.variance + b.variance for a, b in means]
+    if thin is SINGLE:
+        v[2] = float("nan")  # as a sample variance of one unit is
+    found, without = inverse_variance(d, v), inverse_variance(d[:2], v[:2])
+    assert (found.estimate, found.p_value) == (without.estimate, without.p_value)
+    assert found.detail("q_p") == without.detail("q_p")
+    assert found.detail("strata_left_out") == 1.0
