@@ -58,6 +58,14 @@ def challenger_backend() -> Iterator[Backend]:
     backend.stop()
 
 
+@pytest.fixture
+def candidate() -> Iterator[Backend]:
+    """A backend for copies, of one test's own."""
+    backend = Backend("candidate")
+    yield backend
+    backend.stop()
+
+
 @pytest.fixture(scope="session")
 def stage(
     main_backend: Backend, challenger_backend: Backend, tmp_path_factory: pytest.TempPathFactory
