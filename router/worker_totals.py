@@ -118,7 +118,8 @@ class PoolGauges(Struct, frozen=True):
 
 COPIES: Final = (
     *("sent", "dropped:in_flight", "dropped:no_connection", "dropped:unreachable", "dropped:resting"),
-    *("skipped:body", "skipped:rate", "skipped:refused", "skipped:upgrade", "skipped:upload"),
+    *("skipped:body", "skipped:rate", "skipped:refused", "skipped:retired", "skipped:upgrade"),
+    "skipped:upload",
 )
 """What becomes of a copy: it is sent, dropped for want of room, or skipped by a rule; and why."""
 ANSWERS: Final = ("answered", "failed", "timeout")

@@ -14,6 +14,7 @@ from policies.shadow.compare import Answer
 from router.data.exchange import Exchange
 from router.data.shadow_pairs import Pair
 from router.data.shadow_targets import Target
+from router.data.wire import CRLF
 from router.token import UNIDENTIFIED
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ class Copied:
     about: tuple[bytes, bytes, bytes]
     size = 0
     head_only = False
-    served_by: str
+    served_by = answered_by = ""
+    """Whom the request was sent to when it was copied, and who answered the client."""
     pairs: Sequence[Pair] = ()
     answer: Answer | None = None
-    parts: Sequence[bytes] = ()
+    parts: list[bytes] | None = None
     """The body of the client's answer so far; where its next part begins in what is written; its size."""
     mark = 0
     kept = 0
@@ -79,7 +81,12 @@ class Copied:
             # In chunks each part stands between its size and a line end.
             parts = out[self.mark + 1 :: 3] if chunked else out[self.mark :]
             self.kept += sum(map(len, parts))
-            self.parts = [*self.parts, *parts] if self.kept <= most else ()
+            if self.kept > most:
+                self.parts = []
+            elif self.parts:
+                self.parts += parts
+            else:
+                self.parts = parts
         self.mark = 0
 
     def settle(self) -> None:
@@ -88,6 +95,8 @@ class Copied:
         for pair in self.pairs:
             if self.kept > pair.largest:
                 pair.too_large()
+            if self.answered_by != self.served_by:
+                pair.forget_noise()
             pair.client_answered(answer)
         self.pairs = ()
 
@@ -118,7 +127,8 @@ class Mirroring(Exchange):
         """Pass on more of the body; with its end, see to the copies."""
         super().push()
         copied = self.copied
-        if not (copied.waiting and self.complete and self._sent):
+        # Without a connection nothing of it was passed on: `send` will see to the copies.
+        if not (copied.waiting and self.complete and self.connection is not None):
             return
         if not self._held:
             copied.skip("body")
@@ -144,10 +154,14 @@ class Mirroring(Exchange):
     def _without_own(self, lines: bytes) -> bytes:
         """The head without the token that came with it, which credits a client, and without what is done."""
         head = self.head
+        # Whole lines: what another header says may end with the same text.
+        lines = CRLF + lines
         for at in range(0, len(head), 4):
             if head[at] == b"x-turnout-token":
-                lines = lines.replace(b"".join(head[at : at + 4]), b"", 1)
-        return lines.replace(b"expect: 100-continue\r\n", b"", 1) if self.expects else lines
+                lines = lines.replace(CRLF + b"".join(head[at : at + 4]), CRLF, 1)
+        if self.expects:
+            lines = lines.replace(b"\r\nexpect: 100-continue\r\n", CRLF, 1)
+        return lines[len(CRLF) :]
 
     # -- the client's answer -------------------------------------------------------------------------------
 
@@ -171,9 +185,10 @@ class Mirroring(Exchange):
         copied = self.copied
         if (copied.pairs or copied.starting) and not self.over:
             copied.take(self.out, chunked=self.chunk_answer)
-            parts = copied.parts
+            parts = copied.parts or []
             body = parts[0] if len(parts) == 1 else b"".join(parts)
             copied.answer = Answer(self._status, body, self.arrived - self._sent)
+            copied.answered_by = self._pool.name
         super().answer_end()
 
     def _end(self, status: int) -> None:

@@ -88,11 +88,13 @@ class Copy:
             return  # it was closed in the meantime; its protocol hears of that by itself
 
     def refuse(self, refusal: Refusal) -> None:
-        """No connection is free."""
+        """No connection is free: that is our own bound, and no failure of the shadow."""
         self._drop("dropped:no_connection")
 
     def unreachable(self, address: Address, refusal: Refusal) -> None:
         """No connection could be made."""
+        if not (self.over or self._sent):
+            self._failed()
         self._drop("dropped:unreachable")
 
     def _drop(self, why: str) -> None:
@@ -154,17 +156,21 @@ class Copy:
     def _count(self, what: str) -> None:
         self._target.counts.copies[what] += 1
 
+    def _failed(self) -> None:
+        """The shadow could not be reached."""
+        self._target.answered(well=False)
+
     def _finish(self, how: str) -> None:
         """It was sent."""
-        self._target.counts.answers[how] += 1
+        target = self._target
+        target.counts.answers[how] += 1
+        target.answered(well=how == "answered")
         self._end(how)
 
     def _end(self, how: str | None) -> None:
         """``how`` it was answered; None where it was not sent."""
         self.over = True
-        target = self._target
-        target.flying.discard(self)
-        target.answered(well=how == "answered")
+        self._target.flying.discard(self)
 
 
 class PairedCopy(Copy):
@@ -208,17 +214,18 @@ class PairedCopy(Copy):
     def _count(self, what: str) -> None:
         self._target.count(self._kind, what)
 
+    def _failed(self) -> None:
+        if self._kind == CANDIDATE:
+            Copy._failed(self)
+
     def _finish(self, how: str) -> None:
         if self._kind == CANDIDATE:
-            self._target.counts.answers[how] += 1
-        self._end(how)
+            Copy._finish(self, how)
+        else:
+            self._end(how)
 
     def _end(self, how: str | None) -> None:
-        self.over = True
-        target = self._target
-        target.flying.discard(self)
-        if self._kind == CANDIDATE:
-            target.answered(well=how == "answered")
+        Copy._end(self, how)
         answer = None
         if how == "answered":
             parts = self._parts

@@ -61,6 +61,7 @@ class Pair:
         "_client",
         "_comparer",
         "_noise",
+        "_noise_counts",
         "_open",
         "_too_large",
         "_waiting",
@@ -79,6 +80,7 @@ class Pair:
         self._client: Answer | None = None
         self._candidate: Answer | None = None
         self._noise: Answer | None = None
+        self._noise_counts = True
         self._waiting = 2
         self._too_large = False
         open_.pairs += 1
@@ -91,6 +93,10 @@ class Pair:
     def expect_noise(self) -> None:
         """One more answer is awaited."""
         self._waiting += 1
+
+    def forget_noise(self) -> None:
+        """The client was answered by another backend than the one that was asked a second time."""
+        self._noise_counts = False
 
     def too_large(self) -> None:
         """One of the answers is larger than what is compared, and is not kept."""
@@ -136,7 +142,7 @@ class Pair:
         found = compare(client, candidate, terms.rules)
         _count(terms.counts, CANDIDATE, found)
         noise = None
-        if self._noise is not None:
+        if self._noise is not None and self._noise_counts:
             noise = compare(client, self._noise, terms.rules)
             _count(terms.counts, NOISE, noise)
         ledger.add(terms.place, self.bucket, found, noise)

@@ -50,6 +50,8 @@ class CopyConnection(BackendConnection):
             elif self._in_head:
                 self._count_head(len(data))
             else:
+                if self._head:
+                    self._head = []  # trailers
                 copy.flush_answer()
 
     def on_message_begin(self) -> None:

@@ -79,6 +79,7 @@ class Target:
         self._least: int = round(shadow.share * 2**_SHARE_BITS)
         self._failures = 0
         self._rests_until = 0.0
+        self._retired = False
         self._numbers = range(shadow.multiply)
         self._most = shadow.max_in_flight
         self._most_pairs = terms.most
@@ -137,6 +138,9 @@ class Target:
         ``head``, ``rest``: as a `Copy` has them. ``why`` it is not compared; empty where it is, and then
         ``original`` is what else is known of the request.
         """
+        if self._retired:
+            self.skip("retired")
+            return None
         if size > self._largest:
             self.skip("body")
             return None
@@ -199,7 +203,11 @@ class Target:
             pool.sweep()
 
     def retire(self) -> None:
-        """No snapshot uses this shadow any more; what is in flight ends by itself, or is swept."""
+        """No snapshot uses this shadow any more; what is in flight ends by itself, or is swept.
+
+        A request that is under way may still owe it copies, and gets none: nobody would end them in time.
+        """
+        self._retired = True
         for pool in self.pools:
             pool.retire()
 
