@@ -20,7 +20,7 @@ from router.data.shadow_ledger import Ledger, Place
 from router.worker_totals import ShadowCounts
 
 SLICE = 0.001
-SHARE = 0.03
+SHARE = 0.01
 # Answers that come within this time are compared in one go.
 _SHORTEST_REST = 0.01
 # How often, at most, a worker keeps an example of one shadow, in seconds.
