@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from policies.metric import MetricSpec
 from policies.statistics.evidence import ExperimentEvidence
 from policies.statistics.reporting.best import normal_prior
@@ -37,7 +39,15 @@ def report(
     What cannot be had is None with its reason. Raises ValueError for metric names that clash, a covariate
     that is not recorded, or evidence of different bucket counts.
     """
-    traffic = Traffic.of(evidence)
+    # Values whose squares overflow are told by what they give, an infinity or NaN, which is no estimate.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return _analysed(Traffic.of(evidence), metrics, settings, now)
+
+
+def _analysed(
+    traffic: Traffic, metrics: Sequence[MetricSpec], settings: AnalysisSettings, now: float
+) -> Report:
+    evidence = traffic.evidence
     found = checks(traffic, settings)
     analysis = Analysis(traffic, measure(traffic, metrics), settings, held(found), now)
     found = (*found, *rate_checks(analysis.rates, settings))

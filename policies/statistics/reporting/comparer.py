@@ -14,7 +14,7 @@ from policies.statistics.reporting.settings import AnalysisSettings
 from policies.statistics.reporting.traffic import Measured
 from policies.statistics.reporting.weighing import Weighing
 from policies.statistics.result import NotEstimable
-from policies.statistics.strata.clustered import Combined
+from policies.statistics.strata.clustered import LARGEST, Combined
 from policies.statistics.strata.stratified import NONE_USABLE
 
 Floats = NDArray[np.float64]
@@ -31,6 +31,9 @@ class Comparer:
         self.combined = metric.panel.combine(weighing.weights, maps)
         self.explaining = (
             None if metric.covariate is None else metric.covariate.combine(weighing.weights, maps)
+        )
+        self._measurable = metric.panel.measurable.all() and (
+            metric.covariate is None or metric.covariate.measurable.all()
         )
         self._won, self._total = (
             each.sum(axis=0).tolist() for each in (metric.panel.won, metric.panel.total)
@@ -74,8 +77,10 @@ class Comparer:
         return Difference(a, b, covariance, df, sum(units), self.weighing.kept[row], reduction)
 
     def thin(self, variants: Sequence[int], units: Sequence[float]) -> str | None:
-        """Why these variants' means, of so many units, are not to be compared: too few units or events."""
+        """Why these variants' means, of so many units, are not to be compared: too few or too large."""
         settings = self._settings
+        if not self._measurable:
+            return f"values above {LARGEST:g} are too large to be squared and compared"
         if min(units) < settings.minimum_units:
             return f"a variant has fewer than {settings.minimum_units} units"
         if self.metric.spec.kind == "binary":

@@ -24,13 +24,14 @@ def within_epochs(
 ) -> list[list[Within]]:
     """For each of M panels and of V - 1 variants: the unadjusted effects by epoch, and Cochran's Q's p-value.
 
-    An epoch counts where both variants have two clusters. All is computed at once, as arrays (M, V - 1, E).
+    An epoch counts where both variants have two clusters, of values that can be squared. All is computed at once, as arrays (M, V - 1, E).
     """
     total, mean, variance, cross, clusters = (
         np.array([getattr(panel, name) for panel in panels]).swapaxes(1, 2)
         for name in ("total", "mean", "variance", "cross", "clusters")
     )
-    kept = ((clusters > 1) & (clusters[:, :1] > 1))[:, 1:]
+    known = (clusters > 1) & np.array([panel.measurable for panel in panels]).swapaxes(1, 2)
+    kept = (known & known[:, :1])[:, 1:]
     variances = (variance[:, :1] + variance - 2.0 * cross)[:, 1:]
     errors = np.sqrt(np.maximum(variances, 0.0))
     values = (mean - mean[:, :1])[:, 1:]

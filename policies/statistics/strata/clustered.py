@@ -22,6 +22,9 @@ from policies.statistics.strata.stratified import NONE_USABLE, Weighting, stratu
 
 Floats = NDArray[np.float64]
 
+# Of a mean or a standard error: its fourth power is still a double's.
+LARGEST: Final = 1e75
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -111,6 +114,12 @@ class Panel:
     def clusters(self) -> NDArray[np.int64]:
         """How many buckets hold any data, (E, V)."""
         return self.counts.clusters
+
+    @property
+    def measurable(self) -> NDArray[np.bool_]:
+        """Where values are small enough that no power of them that is needed overflows, (E, V)."""
+        small: NDArray[np.bool_] = (np.abs(self.level) < LARGEST) & (self.variance < LARGEST**2)
+        return small
 
     def usable(self, control: int, treatment: int) -> NDArray[np.bool_]:
         """The epochs (E,) in which both variants have at least two clusters."""
