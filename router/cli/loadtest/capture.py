@@ -17,11 +17,13 @@ import httptools
 
 from router.cli.client import Client
 from router.cli.loadtest.requests import Recorded
+from router.cli.refusals import LostRace
 from router.errors import TurnoutError
 
 _LARGEST_BODY: Final = 1024 * 1024
 _ANSWER: Final = b"HTTP/1.1 204 No Content\r\n\r\n"
 _POLL: Final = 0.2
+_MOST_RACES: Final = 10
 
 
 class Listener(asyncio.Protocol):
@@ -94,22 +96,28 @@ async def capture(
 async def _copying(client: Client, route: str, url: str) -> AsyncIterator[None]:
     """The router sends copies of a route's requests there, until it is told not to."""
     name = f"loadtest-{token_hex(4)}"
-    await asyncio.to_thread(_change, client, lambda whole: _with_shadow(whole, route, name, url))
+    await asyncio.to_thread(change, client, lambda whole: _with_shadow(whole, route, name, url))
     try:
         yield
     finally:
         # Also when it is interrupted: what is left behind would be copied to for ever.
-        await asyncio.shield(
-            asyncio.to_thread(_change, client, lambda whole: _without_shadow(whole, name), prune=True)
-        )
+        await asyncio.shield(asyncio.to_thread(change, client, lambda whole: _without_shadow(whole, name)))
 
 
-def _change(client: Client, edit: Callable[[dict[str, Any]], None], *, prune: bool = True) -> None:
-    answer = client.get("configuration")
-    whole = answer.read(dict[str, Any])
-    edit(whole)
-    query = {"prune": "true" if prune else None, "why": "requests for a load test"}
-    client.send("PUT", "configuration", body=whole, if_match=answer.etag, **query)
+def change(client: Client, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Edit the configuration; again where somebody else was faster, as this concerns nobody else."""
+    for race in range(_MOST_RACES):
+        answer = client.get("configuration")
+        whole = answer.read(dict[str, Any])
+        edit(whole)
+        query = {"prune": "true", "why": "requests for a load test"}
+        try:
+            client.send("PUT", "configuration", body=whole, if_match=answer.etag, **query)
+        except LostRace:
+            if race == _MOST_RACES - 1:
+                raise
+        else:
+            return
 
 
 def _with_shadow(whole: dict[str, Any], route: str, name: str, url: str) -> None:

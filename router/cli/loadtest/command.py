@@ -56,7 +56,10 @@ def loadtest(
         float, typer.Option(min=1.05, max=10, help="From one rate to the next, at most.")
     ] = 1.5,
     step: Annotated[str, typer.Option(help="How long each rate is held.")] = "10s",
-    max_errors: Annotated[float, typer.Option(min=0, max=1, help="The limit of the share of errors.")] = 0.01,
+    max_errors: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="The limit of the share of errors: 429, 500 and above, no answer."),
+    ] = 0.01,
     max_p99: Annotated[str, typer.Option(help="The limit of the 99th percentile.")] = "1s",
     connections: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many at once.")] = 256,
     timeout: Annotated[str, typer.Option(help="When a request has failed.")] = "10s",

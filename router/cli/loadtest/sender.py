@@ -20,7 +20,10 @@ from router.cli.loadtest.steps import Step, percentile
 
 _TICK = 0.001
 _LATE = 0.02
+_FINAL = 200
+_TOO_MANY = 429
 _FAILED = 500
+_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._sender = sender
         self._parser = httptools.HttpResponseParser(self)
         self._done = self._good = self._keep = False
+        self._head_only = self._begun = self._framed = False
         self.transport: asyncio.Transport
         self.due: float | None = None
 
@@ -49,25 +53,54 @@ class Connection(asyncio.Protocol):
     def send(self, message: bytes, due: float) -> None:
         """Send a request that was due at this time."""
         self.due = due
+        self._head_only = message.startswith(b"HEAD ")
         self.transport.write(message)
 
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, ValueError):
-            self.transport.abort()
+            self.give_up()
             return
-        if self._done and self.due is not None:
-            due, self.due, self._done = self.due, None, False
-            self._sender.answered(self, due, good=self._good, keep=self._keep)
+        if self._done:
+            self._answered()
+
+    def give_up(self) -> None:
+        """What is under way has failed."""
+        self.due = None
+        self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        self._begun = self._framed = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() in _FRAMING:
+            self._framed = True
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        # An interim answer is none; shedding load is what a load test asks about.
+        self._begun = status >= _FINAL
+        self._good = status < _FAILED and status != _TOO_MANY
+        self._keep = self._parser.should_keep_alive()
+        if self._begun and self._head_only:
+            # The parser cannot know that no body follows.
+            self._done = True
+            self._parser = httptools.HttpResponseParser(self)
 
     def on_message_complete(self) -> None:
-        status = self._parser.get_status_code()
-        # An interim answer is none, and the parser forgets all of this with the message's end.
-        self._done, self._good, self._keep = status >= 200, status < _FAILED, self._parser.should_keep_alive()
+        self._done = self._begun
 
     def connection_lost(self, error: Exception | None) -> None:
+        if error is None and self._begun and not self._framed:
+            self._answered()  # an answer without a length ends where its connection does
         self._sender.lost(self)
+
+    def _answered(self) -> None:
+        self._done = self._begun = False
+        due, self.due = self.due, None
+        if due is not None:
+            self._sender.answered(self, due, good=self._good, keep=self._keep)
 
 
 class Sender:
@@ -192,6 +225,6 @@ class Sender:
     def _expire(self, now: float) -> None:
         oldest = now - self._aim.timeout
         for connection in [each for each in self._busy if each.due is not None and each.due < oldest]:
-            connection.transport.abort()
+            connection.give_up()
         while self._waiting and self._waiting[0][1] < oldest:
             self._waiting.popleft()

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from router.cli.client import Client
+from router.cli.contexts import target_of
+from router.cli.loadtest.capture import change
 from router.cli.loadtest.requests import Recorded
 from router.cli.loadtest.sender import Aim, Sender
 from tests.router.cli.conftest import Turnout
@@ -22,7 +25,7 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 @asynccontextmanager
-async def model(seconds: float, answer: bytes = OK) -> AsyncIterator[int]:
+async def model(seconds: float, answer: bytes = OK, *, closes: bool = False) -> AsyncIterator[int]:
     """A model server that computes one answer after another, each for so long; its port."""
     turn = asyncio.Lock()
     serving: set[asyncio.Task[None]] = set()
@@ -34,6 +37,9 @@ async def model(seconds: float, answer: bytes = OK) -> AsyncIterator[int]:
                 async with turn:
                     await asyncio.sleep(seconds)
                 writer.write(answer)
+                if closes:
+                    break
+            writer.close()
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             writer.transport.abort()
 
@@ -74,7 +80,9 @@ async def test_all_are_answered_below_the_capacity_and_wait_longer_above_it() ->
     [
         b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n",
         b"that is not HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\ncut",
     ],
 )
 async def test_failures_are_counted(answer: bytes) -> None:
@@ -84,6 +92,34 @@ async def test_failures_are_counted(answer: bytes) -> None:
         sending.close()
     assert (step.answered, step.failed) == (0, step.due)
     assert step.errors == 1.0
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n"
+UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nas long as the connection"
+HINTS = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+CHUNKED = HINTS + b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "closes"),
+    [("HEAD", HEAD, False), ("GET", UNTIL_CLOSE, True), ("GET", CHUNKED, False)],
+)
+async def test_an_answer_ends_where_its_framing_says(method: str, answer: bytes, closes: bool) -> None:
+    async with model(0.0, answer, closes=closes) as port:
+        message = Recorded(method, "/").written("127.0.0.1")
+        sending = Sender(Aim("127.0.0.1", port, 64, 2.0), [message], seed=1)
+        step = await sending.step(100, 0.5, lambda due, answered: None)
+        sending.close()
+    assert (step.failed, step.answered) == (0, step.due)
+    assert step.longest < 2.0
+
+
+async def test_an_answer_without_an_end_fails_in_time() -> None:
+    async with model(0.0, UNTIL_CLOSE) as port:
+        sending = sender(port, timeout=0.3)
+        step = await sending.step(50, 0.5, lambda due, answered: None)
+        sending.close()
+    assert (step.answered, step.failed) == (0, step.due)
 
 
 async def test_a_backend_that_never_answers_fails_in_time() -> None:
@@ -169,6 +205,31 @@ def test_from_live_traffic_and_nothing_is_left_behind(
         assert all(line["headers"]["x-user-id"] == f"u{line['body']['user']}" for line in lines)
         left = turnout("get", "configuration", "-o", "json", environment={"TURNOUT_URL": served.control})
         assert "loadtest" not in left.out
+
+
+def test_a_lost_race_is_run_again(backend: Backend, tmp_path: Path) -> None:
+    """Else what was to be taken out would stay, and be copied to for ever."""
+    config = tmp_path / "turnout.yaml"
+    config.write_text(configuration(backend))
+
+    class Overtaken(Client):
+        """Somebody else is faster, twice."""
+
+        races = 2
+
+        def send(self, method: str, *steps: str, **rest: Any) -> Any:
+            if self.races:
+                self.races -= 1
+                with Client(self.target) as other:
+                    name = f"other-{self.races}"
+                    change(other, lambda whole: whole["backends"].update({name: {"url": backend.url}}))
+            return super().send(method, *steps, **rest)
+
+    with serving(config, tmp_path / "data") as served, Overtaken(target_of(served.control, None)) as client:
+        change(client, lambda whole: whole["backends"].update(mine={"url": backend.url}))
+        assert {*client.get("configuration").read(dict[str, Any])["backends"]} == {
+            *("model", "mine", "other-0", "other-1")
+        }
 
 
 def test_what_cannot_be(backend: Backend, turnout: Turnout, tmp_path: Path) -> None:
