@@ -57,6 +57,7 @@ class Difference:
 # A path is kept as (the path to the parent, the last token), and written only where there is a difference.
 _Path = tuple[Any, str] | None
 _EXACT: Final = Tolerance()
+_PLAIN: Final = frozenset((int, float, str))
 
 
 def differences(
@@ -83,8 +84,8 @@ def differences(
                 inner = tuple(each for rule in rules for each in rule.below(name)) if rules else ()
                 stack.append((one.get(name, MISSING), other.get(name, MISSING), inner, (path, name)))
         elif isinstance(one, list) and isinstance(other, list):
-            if not rules and _same_numbers(one, other, tolerance):
-                continue  # vectors of scores are long, and a tenth of the time this way
+            if not rules and _same_values(one, other, tolerance):
+                continue  # vectors of scores or tokens are long, and a tenth of the time this way
             for index in reversed(range(max(len(one), len(other)))):
                 token = str(index)
                 inner = tuple(each for rule in rules for each in rule.below(token)) if rules else ()
@@ -98,11 +99,15 @@ def differences(
     return found
 
 
-def _same_numbers(one: list[Any], other: list[Any], tolerance: Tolerance) -> bool:
-    """Whether both are lists of floats that count as equal; False says nothing."""
-    if len(one) != len(other) or not set(map(type, one)) == set(map(type, other)) == {float}:
+def _same_values(one: list[Any], other: list[Any], tolerance: Tolerance) -> bool:
+    """Whether both are lists of numbers and texts that count as equal; False says nothing."""
+    if len(one) != len(other):
         return False
-    return one == other or all(map(tolerance.close, one, other))
+    types = {*map(type, one), *map(type, other)}
+    # True equals 1 in Python and nowhere else, and what is nested may hold it.
+    if not types <= _PLAIN:
+        return False
+    return one == other or (types == {float} and all(map(tolerance.close, one, other)))
 
 
 def _same(one: Any, other: Any, tolerance: Tolerance) -> bool:
