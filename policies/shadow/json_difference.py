@@ -72,7 +72,7 @@ def differences(
     [Difference(pointer='/a', left=1, right=MISSING)]
     """
     found: list[Difference] = []
-    start = () if ignored is None else (ignored,)
+    start = () if ignored is None or not (ignored.members or ignored.whole) else (ignored,)
     stack: list[tuple[Any, Any, tuple[Paths, ...], _Path]] = [(left, right, start, None)]
     while stack:
         one, other, rules, path = stack.pop()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.shadow.json_difference import MISSING, Difference, Tolerance, differences
-from policies.shadow.pointers import paths, select, tokens
+from policies.shadow.pointers import Paths, paths, select, tokens
 
 NUMBERS = st.integers() | st.floats()
 LEAVES = st.none() | st.booleans() | NUMBERS | st.text(max_size=4)
@@ -113,6 +113,18 @@ def test_vectors_are_compared_as_their_members_are(
         if not differences(*pair, None, tolerance)
     }
     assert found == [f"/{place}" for place in range(longer) if f"/{place}" not in alike]
+
+
+def test_where_nothing_is_ignored_no_member_is_asked_about() -> None:
+    """So that lists are compared at once also where they are the whole document."""
+
+    class Unasked(Paths):
+        def below(self, token: str) -> tuple[Paths, ...]:
+            raise AssertionError(token)
+
+    assert differences([1, "a"], [1, "a"], Unasked()) == []
+    assert len(differences({"a": [1.0]}, {"a": [2.0]}, Unasked())) == 1
+    assert differences([1], [2], paths([""])) == []
 
 
 def test_no_depth_is_too_deep() -> None:
