@@ -1,20 +1,22 @@
 """How do an estimate and its standard error become an interval and a p-value that agree?
 
 Every method ends here, so that an interval leaves out zero exactly when its p-value is below 1 - level.
-Quantiles and tails are taken by survival functions: a z of 30 still has its p-value.
+Quantiles and tails are taken by survival functions: a z of 30 still has its p-value. Beyond 38.5 that is
+below the least double, and the detail ``log_p_value`` goes on.
 """
 
 from __future__ import annotations
 
-from math import copysign, gcd, inf, isfinite, sqrt
+from math import copysign, gcd, inf, isfinite, log, sqrt
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtr
 
 from policies.statistics.arguments import one_of, share
 from policies.statistics.result import Estimate, NotEstimable
+from policies.statistics.tails import log_two_sided, log_upper_tail, quantile_above
 
 # Numbers in a block, and multiplications for one: fewer than any BLAS shares out among threads.
 _BLOCK: Final = 1 << 13
@@ -32,11 +34,11 @@ def critical(alpha: float, df: float = inf, sides: int = 2) -> float:
     (1.959964, 2.228139, 1.644854)
     """
     tail = share("alpha", alpha) / one_of("sides", sides, (1, 2))
-    return -float(ndtri(tail)) if df == inf else -float(stdtrit(df, tail))
+    return -float(ndtri(tail)) if df == inf else quantile_above(log(tail), df)
 
 
 def upper_tail(statistic: float, df: float = inf) -> float:
-    """P(Z > statistic): one-sided p-value, exact far into the tail.
+    """P(Z > statistic): one-sided p-value, exact down to the least double; ``tails`` has its logarithm.
 
     >>> f"{upper_tail(30.0):.3g}"
     '4.91e-198'
@@ -45,7 +47,7 @@ def upper_tail(statistic: float, df: float = inf) -> float:
 
 
 def two_sided(statistic: float, df: float = inf) -> float:
-    """P(|Z| > |statistic|): two-sided p-value, exact far into the tail.
+    """P(|Z| > |statistic|): two-sided p-value, exact down to the least double; ``tails`` has its logarithm.
 
     >>> round(two_sided(1.959964), 6)
     0.05
@@ -56,21 +58,21 @@ def two_sided(statistic: float, df: float = inf) -> float:
 def studentised(quantile: float, df: float) -> float:
     """The Student quantile with the tail of a normal ``quantile``: wider, as the variance is an estimate.
 
-    >>> round(studentised(1.959963984540054, 10), 6)
-    2.228139
+    Infinite where it is beyond the doubles.
+
+    >>> round(studentised(1.959963984540054, 10), 6), f"{studentised(60.0, 10):.3g}"
+    (2.228139, '6.31e+78')
     """
-    tail = two_sided(quantile)
-    return critical(tail, df) if 0.0 < tail < 1.0 else quantile
+    return quantile_above(log_upper_tail(quantile), df) if quantile > 0.0 else quantile
 
 
 def normalised(statistic: float, df: float) -> float:
     """The normal z with the two-sided tail of a Student ``statistic``: what ``studentised`` undoes.
 
-    >>> round(normalised(-2.2281388519649385, 10), 6)
-    -1.959964
+    >>> round(normalised(-2.2281388519649385, 10), 6), round(normalised(1e300, 10), 3)
+    (-1.959964, 117.411)
     """
-    tail = two_sided(statistic, df)
-    return copysign(critical(tail), statistic) if 0.0 < tail < 1.0 else statistic
+    return copysign(quantile_above(log_upper_tail(abs(statistic), df)), statistic) if statistic else statistic
 
 
 def oriented(sign: int, value: float) -> float:
@@ -98,9 +100,15 @@ def wald(
 
     ``variance`` is the estimate's, in the metric's unit squared. Not estimable when either number is not
     finite or the variance is zero: certainty from a sample is a sign of too little data, not of a result.
+    Details: ``z`` or ``df``, ``statistic``, and ``log_p_value``, the natural logarithm of the p-value, which
+    goes on where that itself is below the least double. Raises ValueError unless alpha is in (0, 1).
 
-    >>> wald("example", 3.0, 1.0, 0.05).p_value  # doctest: +ELLIPSIS
-    0.0026997...
+    >>> result = wald("example", 3.0, 1.0, 0.05)
+    >>> round(result.p_value, 7), round(result.detail("log_p_value"), 6)
+    (0.0026998, -5.914579)
+    >>> far = wald("example", 50.0, 1.0, 0.05)
+    >>> far.p_value, round(far.detail("log_p_value"), 3)
+    (0.0, -1254.138)
     """
     share("alpha", alpha)
     if not (isfinite(estimate) and isfinite(variance)):
@@ -109,7 +117,8 @@ def wald(
         return NotEstimable(method, "zero variance")
     error = sqrt(variance)
     width = critical(alpha, df) * error
-    statistic = ("df", df) if isfinite(df) else ("z", estimate / error)
+    statistic = estimate / error
+    tested = ("df", df) if isfinite(df) else ("z", statistic)
     return Estimate(
         method=method,
         estimate=estimate,
@@ -117,9 +126,9 @@ def wald(
         low=estimate - width,
         high=estimate + width,
         level=1.0 - alpha,
-        p_value=two_sided(estimate / error, df),
+        p_value=two_sided(statistic, df),
         assumptions=assumptions,
-        details=(statistic, ("statistic", estimate / error), *details),
+        details=(tested, ("statistic", statistic), ("log_p_value", log_two_sided(statistic, df)), *details),
     )
 
 

@@ -40,3 +40,28 @@ def beyond_stirling(z: float) -> float:
     for coefficient in reversed(_SERIES):
         value = value * inverse + coefficient
     return value / z
+
+
+def beta_fraction(p: float, q: float, y: float) -> float:
+    """The continued fraction by which ``y**p (1-y)**q / (p B(p, q))`` is multiplied to be ``I_y(p, q)``.
+
+    For the incomplete beta function's lower tail, p, q > 0 and 0 <= y < p / (p + q), where it converges in a
+    few steps. Raises nothing. Source: Abramowitz & Stegun (1964), 26.5.8, by Lentz's algorithm (1976).
+
+    >>> round(beta_fraction(1.0, 2.0, 0.1) * 0.1 * 0.9**2 * 2.0, 12)  # I_0.1(1, 2) = 1 - 0.9**2
+    0.19
+    """
+    c, d = 1.0, 1.0 / (1.0 - (p + q) * y / (p + 1.0))
+    fraction = d
+    for m in range(1, 100_000):
+        before = fraction
+        for numerator in (
+            m * (q - m) * y / ((p + 2 * m - 1.0) * (p + 2 * m)),
+            -(p + m) * (p + q + m) * y / ((p + 2 * m) * (p + 2 * m + 1.0)),
+        ):
+            d = 1.0 / (1.0 + numerator * d)
+            c = 1.0 + numerator / c
+            fraction *= c * d
+        if abs(fraction - before) <= 1e-15 * abs(fraction):
+            break
+    return fraction

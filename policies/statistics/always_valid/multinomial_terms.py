@@ -17,7 +17,7 @@ from math import fsum, log, log1p
 
 from scipy.special import betaincc, betaln
 
-from policies.statistics.logarithms import beyond_stirling, entropy_excess
+from policies.statistics.logarithms import beta_fraction, beyond_stirling, entropy_excess
 
 
 def log_dirichlet_multinomial(counts: Sequence[float], shares: Sequence[float], k: float) -> float:
@@ -54,22 +54,4 @@ def log_beta_tail(a: float, b: float, x: float) -> float:
         return log(tail)
     # So far out the fraction converges in a few steps: x lies many deviations above the mean.
     y = 1.0 - x
-    return b * log1p(-x) + a * log(x) - log(b) - float(betaln(a, b)) + log(_continued(b, a, y))
-
-
-def _continued(p: float, q: float, y: float) -> float:
-    """The continued fraction by which ``y**p (1-y)**q / (p B(p, q))`` is multiplied to be I_y(p, q)."""
-    c, d = 1.0, 1.0 / (1.0 - (p + q) * y / (p + 1.0))
-    fraction = d
-    for m in range(1, 100_000):
-        before = fraction
-        for numerator in (
-            m * (q - m) * y / ((p + 2 * m - 1.0) * (p + 2 * m)),
-            -(p + m) * (p + q + m) * y / ((p + 2 * m) * (p + 2 * m + 1.0)),
-        ):
-            d = 1.0 / (1.0 + numerator * d)
-            c = 1.0 + numerator / c
-            fraction *= c * d
-        if abs(fraction - before) <= 1e-15 * abs(fraction):
-            break
-    return fraction
+    return b * log1p(-x) + a * log(x) - log(b) - float(betaln(a, b)) + log(beta_fraction(b, a, y))

@@ -17,6 +17,7 @@ from policies.statistics.difference.proportions import INDEPENDENT, empty_varian
 from policies.statistics.kernel import critical, two_sided
 from policies.statistics.means import Mean
 from policies.statistics.result import Estimate, NotEstimable
+from policies.statistics.tails import log_two_sided
 
 _EDGE: Final = 1e-14  # how near to -1 and 1 a bound is looked for
 
@@ -121,7 +122,7 @@ def _score(
         level=1.0 - alpha,
         p_value=two_sided(d / at_zero),
         assumptions=INDEPENDENT,
-        details=(("z", d / at_zero), ("pooled", pooled)),
+        details=(("z", d / at_zero), ("log_p_value", log_two_sided(d / at_zero)), ("pooled", pooled)),
     )
 
 

@@ -15,6 +15,7 @@ from policies.statistics.arguments import nonnegative, positive, share
 from policies.statistics.kernel import critical, oriented, upper_tail, welch_df
 from policies.statistics.means import Mean, incomparable
 from policies.statistics.result import Estimate, NotEstimable
+from policies.statistics.tails import log_upper_tail
 
 
 def noninferiority(
@@ -48,7 +49,7 @@ def noninferiority(
         level=1.0 - alpha,
         p_value=upper_tail(z, df),
         assumptions=("one look, at the planned size", "units are independent", "the means are nearly normal"),
-        details=(("z", z), ("margin", margin)),
+        details=(("z", z), ("log_p_value", log_upper_tail(z, df)), ("margin", margin)),
     )
 
 

@@ -15,6 +15,7 @@ from policies.statistics.arguments import positive, share
 from policies.statistics.kernel import critical, two_sided, welch_df
 from policies.statistics.means import Mean, incomparable
 from policies.statistics.result import Estimate, NotEstimable
+from policies.statistics.tails import log_two_sided
 
 Shape = Literal["bounded", "unbounded", "everything"]
 
@@ -38,22 +39,23 @@ def fieller_set(a: float, b: float, var_a: float, var_b: float, cov: float, quan
     """The set of lifts b / a - 1 not rejected at ``quantile`` standard errors.
 
     Args: means a (not 0) and b, their variances and covariance in the metric's unit (squared); quantile,
-    of whatever test is meant: normal, t, or that of a confidence sequence. Raises ValueError unless
-    quantile > 0. A negative control mean counts by its size: lift is (b - a) / |a|.
-    Source: Fieller (1954), "Some problems in interval estimation".
+    of whatever test is meant: normal, t, or that of a confidence sequence, infinite for one that rejects
+    nothing. A negative control mean counts by its size: lift is (b - a) / |a|. Where it is so near zero that
+    the ratio's square is beyond the doubles, the set is ``everything``. Raises ValueError unless quantile
+    > 0. Source: Fieller (1954), "Some problems in interval estimation".
 
     >>> fieller_set(1.0, 1.2, 0.01, 0.01, 0.0, 2.0).shape
     'bounded'
     >>> fieller_set(0.1, 1.2, 0.01, 0.01, 0.0, 2.0).shape
     'unbounded'
     """
-    square = positive("quantile", quantile) ** 2
+    square = inf if quantile == inf else positive("quantile", quantile) * quantile
     # The roots of (b - R a)**2 = square (var_b - 2 R cov + R**2 var_a), a quadratic in R; its terms over a**2
     ratio, aa, bb, ab = b / a, var_a / a / a, var_b / a / a, cov / a / a
     g = square * aa
     middle = ratio - square * ab
-    root = square * (bb - 2.0 * ratio * ab + ratio**2 * aa - square * (aa * bb - ab * ab))
-    if g >= 1.0 and (root < 0.0 or g == 1.0):
+    root = square * (bb - 2.0 * ratio * ab + ratio * ratio * aa - square * (aa * bb - ab * ab))
+    if not isfinite(root) or (g >= 1.0 and (root < 0.0 or g == 1.0)):
         return Fieller("everything", -inf, inf, g)
     first, second = ((middle + side * sqrt(max(root, 0.0))) / (1.0 - g) for side in (-1.0, 1.0))
     lifts = sorted(((first - 1.0), (second - 1.0)) if a > 0 else ((1.0 - first), (1.0 - second)))
@@ -88,7 +90,7 @@ def fieller(
         return NotEstimable(method, "zero variance of the difference")
     df = welch_df(a.variance, a.df, b.variance, b.df) if use_t else inf
     found = fieller_set(a.value, b.value, a.variance, b.variance, covariance, critical(alpha, df))
-    bounded = found.shape == "bounded"
+    bounded, statistic = found.shape == "bounded", (b.value - a.value) / sqrt(variance)
     gap = (found.low, found.high) if found.shape == "unbounded" else ()
     return Estimate(
         method=method,
@@ -97,9 +99,15 @@ def fieller(
         low=found.low if bounded else -inf,
         high=found.high if bounded else inf,
         level=1.0 - alpha,
-        p_value=two_sided((b.value - a.value) / sqrt(variance), df),
+        p_value=two_sided(statistic, df),
         assumptions=("both means are jointly nearly normal",),
-        details=(("shape", found.shape), ("g", found.g), ("gap", gap), *_df(df)),
+        details=(
+            ("shape", found.shape),
+            ("g", found.g),
+            ("gap", gap),
+            ("log_p_value", log_two_sided(statistic, df)),
+            *_df(df),
+        ),
     )
 
 

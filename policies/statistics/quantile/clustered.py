@@ -131,7 +131,7 @@ def ranked_quantile(found: Ranked, alpha: float, *, multiplier: float | None = N
     >>> ranked_quantile(found, 0.05).estimate == clustered_quantile(cells, 0.5).estimate
     True
     """
-    width = critical(alpha, found.groups - 1) if multiplier is None else positive("multiplier", multiplier)
+    width = critical(alpha, found.groups - 1) if multiplier is None else _multiplier(multiplier)
     low, high = found.cell(-width), found.cell(width)
     return Estimate(
         method=_INTERVAL,
@@ -183,7 +183,7 @@ def ranked_difference(
     1.0
     """
     freedom = min(base.groups, other.groups) - 1
-    width = critical(alpha, freedom) if multiplier is None else positive("multiplier", multiplier)
+    width = critical(alpha, freedom) if multiplier is None else _multiplier(multiplier)
     centres = base.centre(0.0), other.centre(0.0)
     difference = centres[1] - centres[0]
     down, up = _reach(base, other, centres, width), _reach(base, other, centres, -width)
@@ -244,6 +244,11 @@ def standardised(histograms: Floats, sizes: Floats, weights: Floats) -> Floats:
     # A product for each group, small enough for one processor: see ``over_rows``.
     total: Floats = factors @ histograms.swapaxes(0, 1)
     return total
+
+
+def _multiplier(value: float) -> float:
+    """Any number above 0; an infinite one bounds nothing."""
+    return value if value == inf else positive("multiplier", value)
 
 
 def _reach(base: Ranked, other: Ranked, centres: tuple[float, float], multiplier: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from math import inf, log, sqrt
+from math import inf, isfinite, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,12 +72,14 @@ class Difference:
 
     def bound(self, settings: AnalysisSettings, sign: int) -> float:
         """The one-sided always-valid lower bound of the difference with better upwards (a guardrail's)."""
+        if settings.alpha >= 0.5:
+            return -inf  # a one-sided sequence at such a level bounds nothing
         one_sided = asymptotic.critical_value(self.n, settings.alpha, settings.n_star, sides=1)
         return oriented(sign, self.value) - studentised(one_sided, self.df) * sqrt(self.variance)
 
     def lift(self, settings: AnalysisSettings) -> Lift | None:
-        """The always-valid relative difference; None when the control's mean is zero."""
-        if self.a.value == 0.0:
+        """The always-valid relative difference; None when the control's mean is zero, or as good as that."""
+        if self.a.value == 0.0 or not isfinite(self.value / self.a.value):
             return None
         q = studentised(quantile(self.n, settings, settings.alpha), self.df)
         found = fieller_set(self.a.value, self.b.value, self.a.variance, self.b.variance, self.covariance, q)
@@ -103,10 +105,15 @@ def widths(settings: AnalysisSettings, alpha: float) -> Callable[[float], float]
 
 
 def quantiles(n: Floats, df: Floats, settings: AnalysisSettings) -> Floats:
-    """``studentised(quantile(n, settings, settings.alpha), df)`` for many n > 0 and df at once."""
+    """``studentised(quantile(n, settings, settings.alpha), df)`` for many n > 0 and df at once.
+
+    Infinite where the tail is below 1e-100, which Student's inverse does not reach with few degrees of
+    freedom: so few units say nothing of their own.
+    """
     x = n * asymptotic.rho(settings.alpha, settings.n_star) ** 2
     normal = np.sqrt((x + 1.0) / x * (np.log(x + 1.0) - 2.0 * log(settings.alpha)))
-    student: Floats = -stdtrit(df, ndtr(-normal))
+    tail = ndtr(-normal)
+    student: Floats = np.where(tail < 1e-100, inf, -stdtrit(df, tail))
     return student
 
 

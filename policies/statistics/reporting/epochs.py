@@ -24,7 +24,8 @@ def within_epochs(
 ) -> list[list[Within]]:
     """For each of M panels and of V - 1 variants: the unadjusted effects by epoch, and Cochran's Q's p-value.
 
-    An epoch counts where both variants have two clusters, of values that can be squared. All is computed at once, as arrays (M, V - 1, E).
+    An epoch counts where both variants have two clusters, of values that can be squared. All is
+    computed at once, as arrays (M, V - 1, E).
     """
     total, mean, variance, cross, clusters = (
         np.array([getattr(panel, name) for panel in panels]).swapaxes(1, 2)
