@@ -235,20 +235,13 @@ class Mirror:
             if not targets:
                 return
         connection = exchange.connection
-        compared = False
-        owed = []
-        for target in targets:
-            why = target.unpaired()
-            compared = compared or not why
-            owed.append((target, why))
-        if compared or connection is None or not exchange.complete or exchange.odd or exchange.head_only:
+        owed = [(target, target.unpaired()) for target in targets]
+        whole = connection is not None and exchange.complete and not (exchange.odd or exchange.head_only)
+        if connection is None or not whole or not all(why for _, why in owed):
             self._follow_on(exchange, owed)
             return
         head, rest = exchange.sent_as(connection)
-        size = exchange.received
-        copy_soon = exchange.client.plane.shadows.copy_soon
-        for target, why in owed:
-            copy_soon(target, head, rest, size, why)
+        exchange.client.plane.shadows.copy_soon(owed, head, rest, exchange.received)
 
     def _follow_on(self, exchange: Exchange, owed: Owed) -> None:
         place = _place(exchange)

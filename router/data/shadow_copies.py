@@ -30,14 +30,15 @@ class Copy:
         "_head",
         "_pool",
         "_rest",
-        "_sent",
         "_target",
         "answering",
         "arrived",
         "deadline",
+        "drained",
         "head_only",
         "out",
         "over",
+        "sent",
         "status",
     )
 
@@ -47,7 +48,7 @@ class Copy:
     upgrade: Final[bytes | None] = None
 
     def __init__(
-        self, target: Target, pool: CopyPool, head: bytes, rest: bytes | memoryview, *, head_only: bool
+        self, target: Target, pool: CopyPool, head: bytes, rest: bytes | memoryview, head_only: bool
     ) -> None:
         """``head`` is the method and the target, ``rest`` all that follows the Host header."""
         self._target = target
@@ -55,11 +56,13 @@ class Copy:
         self._head = head
         self._rest = rest
         self.head_only = head_only
+        # Whether only the end of the answer matters.
+        self.drained = not head_only
         self.out = target.nobody.dropped
         self.answering = self.over = False
         self.status = 0
         self.deadline = FOREVER
-        self._sent = self.arrived = 0.0
+        self.sent = self.arrived = 0.0
         self._connection: BackendConnection | None = None
 
     @property
@@ -72,13 +75,13 @@ class Copy:
     def send(self, connection: BackendConnection) -> None:
         """A connection that is this copy's own until it ends."""
         target = self._target
-        if not self._sent:
+        if not self.sent:
             self._count("sent")
         self._connection = connection
         connection.exchange = self
         self.deadline = target.clock.now + target.timeout
         head, rest = self._head + connection.address.request_tail, self._rest
-        self._sent = self.arrived = perf_counter()
+        self.sent = self.arrived = perf_counter()
         try:
             if type(rest) is bytes:
                 connection.transport.write(head + rest)
@@ -93,14 +96,14 @@ class Copy:
 
     def unreachable(self, address: Address, refusal: Refusal) -> None:
         """No connection could be made."""
-        if not (self.over or self._sent):
+        if not (self.over or self.sent):
             self._failed()
         self._drop("dropped:unreachable")
 
     def _drop(self, why: str) -> None:
         if self.over:
             return
-        if self._sent:
+        if self.sent:
             self._finish("failed")
             return
         self._count(why)
@@ -128,9 +131,14 @@ class Copy:
         """The answer is complete."""
         if self.over:
             return
-        self.flush_answer()
+        # As `_finish` does, in one step: this is the end of nearly all copies.
+        self.over = True
         self._connection = None
-        self._finish("answered")
+        self.out.clear()
+        target = self._target
+        target.flying.discard(self)
+        target.failures = 0
+        target.counts.answers["answered"] += 1
 
     def broken(self, address: Address, refusal: Refusal, *, sent: bool, begun: bool) -> None:
         """The connection failed."""
@@ -138,7 +146,7 @@ class Copy:
         if self.over:
             return
         stale = connection is not None and connection.idle_since > 0
-        if stale and not begun and not self.answering and self.arrived == self._sent:
+        if stale and not begun and not self.answering and self.arrived == self.sent:
             # It had been idle, and was closed just then: that says nothing about the answer.
             self._pool.acquire(self, fresh=True, avoid=address)
         else:
@@ -189,7 +197,8 @@ class PairedCopy(Copy):
         kind: str,
         pair: Pair,
     ) -> None:
-        super().__init__(target, pool, head, rest, head_only=head_only)
+        super().__init__(target, pool, head, rest, head_only)
+        self.drained = False
         self.out = []
         self._kind = kind
         self._pair = pair
@@ -211,6 +220,14 @@ class PairedCopy(Copy):
             self._parts = []
             self._pair.too_large()
 
+    def answer_end(self) -> None:
+        """The answer is complete."""
+        if self.over:
+            return
+        self.flush_answer()
+        self._connection = None
+        self._finish("answered")
+
     def _count(self, what: str) -> None:
         self._target.count(self._kind, what)
 
@@ -230,7 +247,7 @@ class PairedCopy(Copy):
         if how == "answered":
             parts = self._parts
             body = parts[0] if len(parts) == 1 else b"".join(parts)
-            answer = Answer(self.status, body, self.arrived - self._sent)
+            answer = Answer(self.status, body, self.arrived - self.sent)
         elif how is not None:
             answer = Answer(NO_ANSWER)
         self._pair.answered(self._kind, answer)

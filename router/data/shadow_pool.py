@@ -23,36 +23,90 @@ _FRAMING = frozenset(map(len, (b"connection", b"content-length", b"transfer-enco
 _FINAL = 200
 
 
+class Drain:
+    """Hears from a parser of its own where an answer begins and ends, and nothing of what is in it."""
+
+    __slots__ = ("ended", "keep", "parser")
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.ended = False
+        self.keep = False
+
+    def on_message_begin(self) -> None:
+        """An answer begins."""
+        if self.ended:
+            raise ValueError("a second answer to one request")
+
+    def on_message_complete(self) -> None:
+        """An answer is complete, maybe an interim one."""
+        if self.parser.get_status_code() >= _FINAL:
+            self.ended = True
+            self.keep = self.parser.should_keep_alive()
+
+    @property
+    def sees_the_end(self) -> bool:
+        """Whether the answer that has begun is known to be a final one that ends before its connection."""
+        return self.parser.get_status_code() >= _FINAL and self.parser.should_keep_alive()
+
+
 class CopyConnection(BackendConnection):
     """One connection to a shadow; it carries one copy at a time."""
 
-    __slots__ = ()
+    __slots__ = ("_drain",)
     exchange: Copy | None
+
+    def __init__(self, pool: Pool, address: Address) -> None:
+        super().__init__(pool, address)
+        self._drain = Drain()
 
     def data_received(self, data: bytes) -> None:
         copy = self.exchange
         if copy is None:
             self.close()
             return
+        first = copy.arrived == copy.sent
         copy.arrived = perf_counter()
+        if not copy.drained:
+            self._read(copy, data)
+            return
+        drain = self._drain
+        try:
+            drain.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._failed(error, ended=drain.ended)
+            return
+        if drain.ended:
+            drain.ended = False
+            self._keep = drain.keep
+            self._done(reusable=True)
+        elif first and not drain.sees_the_end:
+            # Its headers are needed, which say how it ends, or have not all come.
+            copy.drained = False
+            self._drain = Drain()
+            self._read(copy, data)
+
+    def _read(self, copy: Copy, data: bytes) -> None:
+        """Take in what came of an answer, headers and body."""
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._broken("it switched protocols unasked")
-        except httptools.HttpParserError as error:
-            if self._finished:
-                self._done(reusable=False)
-            else:
-                self._broken(str(error))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._failed(error, ended=self._finished)
+            return
+        if self._finished:
+            self._done(reusable=True)
+        elif self._in_head:
+            self._count_head(len(data))
         else:
-            if self._finished:
-                self._done(reusable=True)
-            elif self._in_head:
-                self._count_head(len(data))
-            else:
-                if self._head:
-                    self._head = []  # trailers
-                copy.flush_answer()
+            if self._head:
+                self._head = []  # trailers
+            copy.flush_answer()
+
+    def _failed(self, error: Exception, *, ended: bool) -> None:
+        if ended:
+            self._done(reusable=False)
+        else:
+            self._broken(str(error))
 
     def on_message_begin(self) -> None:
         if self._finished:

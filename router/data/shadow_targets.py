@@ -77,7 +77,7 @@ class Target:
         self._comparer = comparer
         self._open = Open(terms)
         self._least: int = round(shadow.share * 2**_SHARE_BITS)
-        self._failures = 0
+        self.failures = 0
         self._rests_until = 0.0
         self._retired = False
         self._numbers = range(shadow.multiply)
@@ -107,10 +107,10 @@ class Target:
     def answered(self, *, well: bool) -> None:
         """A copy had an answer, or none in time, or none at all."""
         if well:
-            self._failures = 0
+            self.failures = 0
             return
-        self._failures += 1
-        if self._failures >= FAILURES_BEFORE_REST:
+        self.failures += 1
+        if self.failures >= FAILURES_BEFORE_REST:
             self._rests_until = self.clock.now + REST
 
     def skip(self, why: str) -> None:
@@ -130,7 +130,7 @@ class Target:
         size: int,
         why: str,
         *,
-        head_only: bool,
+        head_only: bool = False,
         original: Copied | None = None,
     ) -> Pair | None:
         """Send the copies of a request of ``size`` bytes; the pair, where its answer is to be compared.
@@ -154,7 +154,7 @@ class Target:
             elif len(self.flying) >= self._most:
                 self.counts.copies["dropped:in_flight"] += 1
             elif number or why or original is None or self._open.pairs >= self._most_pairs:
-                copy = Copy(self, self.pool, head, rest, head_only=head_only)
+                copy = Copy(self, self.pool, head, rest, head_only)
                 self.flying.add(copy)
                 self.pool.acquire(copy)
                 if not number:

@@ -15,7 +15,7 @@ from policies.shadow.compare import Rules
 from policies.shadow.json_difference import Tolerance
 from policies.shadow.pointers import paths, tokens
 from router.data.exchange import Exchange
-from router.data.mirroring import Mirror
+from router.data.mirroring import Mirror, Owed
 from router.data.pool import Clock
 from router.data.shadow_ledger import Ledger
 from router.data.shadow_pairs import Comparer, Terms
@@ -58,7 +58,7 @@ class Shadows:
         self._comparer = Comparer(ledger, asyncio.get_running_loop(), time)
         self._nobody = Nobody(host)
         self._queue: list[Exchange] = []
-        self._uncompared: list[tuple[Target, bytes, bytes | memoryview, int, str]] = []
+        self._uncompared: list[tuple[Owed, bytes, bytes | memoryview, int]] = []
         self._ensemble = Ensemble({}, {})
         self._retired: list[Target] = []
 
@@ -70,11 +70,11 @@ class Shadows:
             self._host.call_soon(self._start_next)
         self._queue.append(exchange)
 
-    def copy_soon(self, target: Target, head: bytes, rest: bytes | memoryview, size: int, why: str) -> None:
-        """The same for a whole request whose answer will not be compared, and ``why`` not."""
+    def copy_soon(self, owed: Owed, head: bytes, rest: bytes | memoryview, size: int) -> None:
+        """The same for a whole request whose answer will be compared with none."""
         if not (self._queue or self._uncompared):
             self._host.call_soon(self._start_next)
-        self._uncompared.append((target, head, rest, size, why))
+        self._uncompared.append((owed, head, rest, size))
 
     def _start_next(self) -> None:
         # What was written in this turn of the loop is sent at its end, so that copies are for the next one.
@@ -83,8 +83,9 @@ class Shadows:
     def _start_all(self) -> None:
         queue, self._queue = self._queue, []
         uncompared, self._uncompared = self._uncompared, []
-        for target, head, rest, size, why in uncompared:
-            target.copy(head, rest, size, why, head_only=False)
+        for owed, head, rest, size in uncompared:
+            for target, why in owed:
+                target.copy(head, rest, size, why)
         for exchange in queue:
             copied = exchange.copied
             copied.start()
