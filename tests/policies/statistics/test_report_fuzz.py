@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,18 @@ def test_a_control_as_good_as_zero_has_no_lift() -> None:
     found = analysed(alike(1e-300, 300), alike(1e10, 300), minimum_units=2)
     assert found.effects[0].difference == 4.5e10
     assert found.effects[0].lift is None
+
+
+def test_a_variant_of_which_nothing_is_mature_may_move_by_any_amount() -> None:
+    late = replace(alike(1.1, 300), immature_requests=8)
+    epoch = EpochEvidence(1, 0.0, None, {"a": 1.0, "b": 1.0}, {"a": alike(1.0, 300), "b": late})
+    spec = MetricSpec("value", "mean", per="request")
+    how = AnalysisSettings(minimum_units=2, max_immature_share=1.0)
+    found = report(ExperimentEvidence("x", "a", (epoch,)), [spec], how, now=4.0)
+    assert found.effects[0].decision == "not enough data"
+    document = to_json(found)
+    assert document["effects"][0]["maturity_slack"] is None
+    assert list(errors(document, SCHEMA, SCHEMA)) == []
 
 
 def test_a_guardrail_at_an_alpha_above_a_half_bounds_nothing() -> None:
