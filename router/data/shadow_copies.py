@@ -159,10 +159,24 @@ class Copy:
             connection.abandon(failed=True)
         self._finish("timeout")
 
+    def give_up(self) -> None:
+        """The worker ends: whatever the answer would have been, that is not the shadow's doing."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abandon(failed=False)
+        if self.sent:
+            self._given_up()
+        else:
+            self._count("dropped:no_connection")
+        self._end(None)
+
     # -- what it comes to ----------------------------------------------------------------------------------
 
     def _count(self, what: str) -> None:
         self._target.counts.copies[what] += 1
+
+    def _given_up(self) -> None:
+        self._target.counts.answers["timeout"] += 1
 
     def _failed(self) -> None:
         """The shadow could not be reached."""
@@ -176,7 +190,7 @@ class Copy:
         self._end(how)
 
     def _end(self, how: str | None) -> None:
-        """``how`` it was answered; None where it was not sent."""
+        """``how`` it was answered; None where it was not sent, or given up."""
         self.over = True
         self._target.flying.discard(self)
 
@@ -230,6 +244,10 @@ class PairedCopy(Copy):
 
     def _count(self, what: str) -> None:
         self._target.count(self._kind, what)
+
+    def _given_up(self) -> None:
+        if self._kind == CANDIDATE:
+            Copy._given_up(self)
 
     def _failed(self) -> None:
         if self._kind == CANDIDATE:

@@ -108,7 +108,7 @@ class Pair:
         self._arrived()
 
     def answered(self, kind: str, answer: Answer | None) -> None:
-        """A copy's answer; None where the copy was not sent."""
+        """A copy's answer; None where the copy was not sent, or nobody waited for it to the end."""
         if kind == NOISE:
             self._noise = answer
         else:

@@ -219,7 +219,7 @@ class Target:
     def give_up(self) -> None:
         """End what is in flight."""
         for copy in list(self.flying):
-            copy.expire()
+            copy.give_up()
 
     @property
     def ended(self) -> bool:

@@ -185,3 +185,23 @@ async def test_a_request_that_is_sent_again_is_copied_once(tmp_path: Path, candi
     finally:
         main.stop()
     assert sorted(seen.target for seen in candidate.seen) == sorted(f"/?n={number}" for number in range(20))
+
+
+async def test_a_worker_that_ends_blames_no_shadow_for_what_it_did_not_wait_for(
+    tmp_path: Path, candidate: Backend
+) -> None:
+    main = Backend("main")
+    try:
+        async with staged(tmp_path, main, candidate, timeout="60s", noise=1.0) as stage:
+            candidate.fault = "hang"
+            client = await stage.connect()
+            for _ in range(3):
+                await client.request("/")
+            await eventually(lambda: stage.sent == stage.counts.noise["sent"] == 3)
+            stage.running.plane.shadows.close()
+            await eventually(lambda: sum(stage.counts.uncompared.values()) == 3)
+            assert stage.counts.answers["timeout"] == stage.counts.uncompared["not_sent"] == 3
+            assert not any(stage.counts.pairs.values())
+            assert await stage.sums() == {}
+    finally:
+        main.stop()
