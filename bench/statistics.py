@@ -160,9 +160,15 @@ def of_splits(runs: int) -> list[Row]:
     return [
         Row(silent, "SRM chi-square, one look", fair.chi_square_once, (0.0, 0.002)),
         Row(silent, "SRM chi-square, 200 looks", fair.chi_square_every_look, None),
-        Row(silent, "sequential SRM, 200 looks", fair.sequential, (0.0, 0.001)),
+        Row(silent, "sequential SRM, 200 looks", fair.sequential[10_000.0], (0.0, 0.001)),
         Row(found, "SRM chi-square, one look", skewed.chi_square_once, (0.8, 1.0)),
-        Row(found, "sequential SRM, 200 looks", skewed.sequential, (0.5, 1.0)),
+        Row(found, "sequential SRM, 200 looks", skewed.sequential[10_000.0], (0.5, 1.0)),
+        *(
+            Row(found, f"sequential SRM, concentration {k:,.0f}, 200 looks", share, None)
+            for k, share in sorted(skewed.sequential.items())
+            if k != 10_000.0
+        ),
+        Row(found, "likelihood ratio, told how far off it is, 200 looks", skewed.known, None),
     ]
 
 

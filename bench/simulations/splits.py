@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +22,22 @@ from policies.statistics.result import NotEstimable, Test
 
 Counts = NDArray[np.int64]
 
+# The product's default, and others that were considered for it.
+CONCENTRATIONS: Final = (10_000.0, 1000.0, 6000.0, 50_000.0)
+
 
 @dataclass(frozen=True, slots=True)
 class SampleRatio:
-    """The share of streams that alarm at p < 0.001: the chi-square once and at every look, the sequence."""
+    """The share of streams that alarm at p < 0.001: the chi-square once and at every look, the sequence.
+
+    ``sequential`` is by the concentration of its prior. ``known`` is the likelihood ratio test that is told
+    how far off the split is, only not to which side: more than any test can find that is not told.
+    """
 
     chi_square_once: float
     chi_square_every_look: float
-    sequential: float
+    sequential: dict[float, float]
+    known: float
 
 
 def sample_ratio(
@@ -42,14 +52,22 @@ def sample_ratio(
     def once(treated: int, total: int) -> bool:
         return _alarms(srm([total - treated, treated], [0.5, 0.5]), 0.001)
 
-    def sequence(treated: int, total: int) -> bool:
-        return _alarms(sequential_srm([total - treated, treated], [0.5, 0.5]), 0.001)
+    def sequence(concentration: float) -> Callable[[int, int], bool]:
+        def alarms(treated: int, total: int) -> bool:
+            found = sequential_srm([total - treated, treated], [0.5, 0.5], concentration=concentration)
+            return _alarms(found, 0.001)
+
+        return alarms
+
+    def ratio(share: float) -> NDArray[np.float64]:
+        return np.asarray(seen * log(2.0 * share) + (totals - seen) * log(2.0 - 2.0 * share))
 
     fixed = _outside(seen, totals, once)
     return SampleRatio(
         chi_square_once=float(fixed[:, -1].mean()),
         chi_square_every_look=float(fixed.any(axis=1).mean()),
-        sequential=float(_outside(seen, totals, sequence).any(axis=1).mean()),
+        sequential={k: float(_outside(seen, totals, sequence(k)).any(axis=1).mean()) for k in CONCENTRATIONS},
+        known=float((np.logaddexp(ratio(0.493), ratio(0.507)) > log(2000.0)).any(axis=1).mean()),
     )
 
 

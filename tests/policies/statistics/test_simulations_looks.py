@@ -37,10 +37,10 @@ def test_a_lift_of_ten_percent_is_found_with_the_stated_power() -> None:
 
 def test_fair_streams_stay_silent_and_a_wrong_split_is_found() -> None:
     fair, skewed = sample_ratio(20_000, seed=4), sample_ratio(2_000, seed=5, treatment=0.493)
-    assert fair.sequential <= 0.001
+    assert fair.sequential[10_000.0] <= 0.001
     assert fair.chi_square_every_look > 0.01
     assert skewed.chi_square_once >= 0.8
-    assert skewed.sequential >= 0.5
+    assert skewed.sequential[10_000.0] >= 0.5
 
 
 def test_the_split_of_507_to_493_is_found_by_both_tests() -> None:
