@@ -88,7 +88,7 @@ def _scored(pair: tuple[Moments, Moments]) -> _Score | None:
     if a.count < 1 or b.count < 1 or n < 3:
         return None
     pooled = (a.comoments[0][0] + b.comoments[0][0]) / (n - 2)
-    difference = b.mean[0] - a.mean[0]
+    difference = a.gap(b)
     if not (pooled > 0.0 and isfinite(pooled) and isfinite(difference)):
         return None
     weight = sqrt(a.count * b.count / (n * pooled))

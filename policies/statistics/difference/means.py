@@ -28,11 +28,7 @@ def difference(
     problem = incomparable(method, a, b)
     if problem is not None:
         return problem
-    df = welch_df(a.variance, a.df, b.variance, b.df)
-    return wald(
-        method, b.value - a.value, a.variance + b.variance, alpha, df=df, assumptions=INDEPENDENT,
-        details=(("control", a.value), ("treatment", b.value)),
-    )  # fmt: skip
+    return _tested(method, a, b, b.value - a.value, alpha)
 
 
 def welch(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEstimable:
@@ -40,14 +36,17 @@ def welch(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEstimabl
 
     Args: a, b, moments of one quantity each (n rows, one per unit); alpha, 1 - the interval's level.
     Returns the difference b - a in the metric's unit, its interval and two-sided p-value; ``NotEstimable``
-    for an empty sample, n = 1 or zero variance. Raises ValueError unless alpha is in (0, 1).
+    for an empty sample, n = 1 or zero variance. Values may lie at an offset of 1e12 and more: means are not
+    rounded before they are subtracted. Raises ValueError unless alpha is in (0, 1).
     Source: Welch (1947), "The generalization of Student's problem".
 
     >>> a, b = Moments.from_values([1.0, 2.0, 3.0]), Moments.from_values([4.0, 5.0, 7.0])
     >>> round(welch(a, b).p_value, 6)
     0.041915
     """
-    return difference(Mean.of(a), Mean.of(b), alpha, method="Welch's t")
+    means = Mean.of(a), Mean.of(b)
+    problem = incomparable("Welch's t", *means)
+    return _tested("Welch's t", *means, a.gap(b), alpha) if problem is None else problem
 
 
 def student(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEstimable:
@@ -66,7 +65,7 @@ def student(a: Moments, b: Moments, alpha: float = 0.05) -> Estimate | NotEstima
     df = a.count + b.count - 2.0
     pooled = (a.comoments[0][0] + b.comoments[0][0]) / df
     return wald(
-        "Student's t", b.mean[0] - a.mean[0], pooled * (1.0 / a.count + 1.0 / b.count), alpha, df=df,
+        "Student's t", a.gap(b), pooled * (1.0 / a.count + 1.0 / b.count), alpha, df=df,
         assumptions=(*INDEPENDENT, "both variances are equal"),
     )  # fmt: skip
 
@@ -102,6 +101,15 @@ def clustered(a: BucketSums, b: BucketSums, alpha: float = 0.05) -> Estimate | N
     0.375
     """
     return difference(Mean.of_buckets(a), Mean.of_buckets(b), alpha, method="clustered by unit bucket")
+
+
+def _tested(method: str, a: Mean, b: Mean, value: float, alpha: float) -> Estimate | NotEstimable:
+    """Two comparable means by Welch, ``value`` apart."""
+    df = welch_df(a.variance, a.df, b.variance, b.df)
+    return wald(
+        method, value, a.variance + b.variance, alpha, df=df, assumptions=INDEPENDENT,
+        details=(("control", a.value), ("treatment", b.value)),
+    )  # fmt: skip
 
 
 METHODS: Final[dict[str, Callable[..., object]]] = {

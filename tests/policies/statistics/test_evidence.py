@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.statistics.difference.means import student, welch
 from policies.statistics.evidence import BucketSums, EpochEvidence, ExperimentEvidence, Moments
 from policies.statistics.means import Mean
 
@@ -79,6 +80,50 @@ def test_nist_numacc(offset: float, digits: int) -> None:
         assert found.count == 1001
         assert found.mean[0] == pytest.approx(offset + 0.2, rel=1e-14)
         assert found.deviation() == pytest.approx(0.1, rel=10.0**-digits)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e7, 1e12, -1e15])
+def test_a_difference_keeps_its_digits_at_any_offset(offset: float) -> None:
+    """Values that are exact at the offset, so that whatever is lost is lost by the arithmetic."""
+    a, b = ([float(x) for x in range(start, start + 7)] for start in (0, 2))
+    b.append(3.0)
+    near, far = (
+        [Moments.from_values([shift + x for x in values]) for values in (a, b)] for shift in (0.0, offset)
+    )
+    sums = [
+        Moments.from_sums(
+            len(values),
+            (sum(int(offset + x) for x in values),),
+            ((sum(int(offset + x) ** 2 for x in values),),),
+        )
+        for values in (a, b)
+    ]
+    parts = [
+        Moments.from_values([offset + x for x in values[:3]]).merge(
+            Moments.from_values([offset + x for x in values[3:]])
+        )
+        for values in (a, b)
+    ]
+    exact = Fraction(sum(map(int, b)), 8) - Fraction(sum(map(int, a)), 7)
+    for found in (far, sums, parts):
+        assert found[0].gap(found[1]) == pytest.approx(float(exact), rel=1e-14)
+        for test in (welch, student):
+            assert test(*found).estimate == pytest.approx(float(exact), rel=1e-14)
+            assert test(*found).p_value == pytest.approx(test(*near).p_value, rel=1e-12)
+
+
+@pytest.mark.parametrize(("offset", "digits"), [(1e7, 8), (1e10, 5), (1e12, 3)])
+def test_bucket_sums_have_the_digits_they_say(offset: float, digits: int) -> None:
+    """A double has over 15 digits; what an offset takes, a difference has not."""
+    n = np.full(7, 3)
+    values = np.array([0, 1, 5, 2, 2, 7, 4])
+    near, far = (
+        [BucketSums(n, n * int(shift) + each) for each in (values, values + 3)] for shift in (0.0, offset)
+    )
+    gaps = [pair[1].mean - pair[0].mean for pair in (near, far)]
+    assert gaps[1] == pytest.approx(gaps[0], rel=10.0**-digits)
+    errors = [pair[0].variance_of_mean() ** 0.5 for pair in (near, far)]
+    assert errors[1] == pytest.approx(errors[0], rel=10.0**-digits)
 
 
 def test_constant_values_have_no_variance() -> None:

@@ -9,7 +9,7 @@ from policies import statistics
 from policies.statistics.catalog import methods
 
 GUIDE = (Path(statistics.__path__[0]) / "README.md").read_text()
-ARGUMENTS = {"code", "n_star", "tau", "dr", "ips", "snips"}
+ARGUMENTS = {"code", "n_star", "tau", "dr", "ips", "snips", "log_p_value", "strata_left_out"}
 
 
 def test_every_method_named_exists() -> None:
