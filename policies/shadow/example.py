@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from policies.shadow.compare import UNREADABLE, Answer, Rules, document, where
-from policies.shadow.json_difference import MISSING
+from policies.shadow.compare import UNREADABLE, Answer, Rules, document, finding_where
+from policies.shadow.json_difference import MISSING, Steps, finished
 from policies.shadow.pointers import Paths, tokens
 
 PLACES: Final = 10
@@ -23,16 +23,25 @@ def example(client: Answer, other: Answer, rules: Rules, redacted: Paths) -> dic
 
     A body that is not JSON cannot be redacted: where something is to be, its length is all that is shown.
     """
+    return finished(making_example(client, other, rules, redacted))
+
+
+def making_example(client: Answer, other: Answer, rules: Rules, redacted: Paths) -> Steps[dict[str, Any]]:
+    """`example` in steps."""
+    found = yield from finding_where(client, other, rules, PLACES)
     places = [
         {
             "pointer": _cut(place.pointer, LONGEST_VALUE),
             "client": _value(place.left, place.pointer, redacted),
             "other": _value(place.right, place.pointer, redacted),
         }
-        for place in where(client, other, rules, PLACES)
+        for place in found
     ]
+    yield
+    shown = _answer(client, redacted)
+    yield
     return {
-        "client": _answer(client, redacted),
+        "client": shown,
         "other": _answer(other, redacted),
         "differences": places,
     }

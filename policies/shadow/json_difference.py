@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, count, zip_longest
 from math import isclose, isnan
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from policies.shadow.pointers import Paths, written
 
@@ -56,7 +57,14 @@ class Difference:
 
 # A path is kept as (the path to the parent, the last token), and written only where there is a difference.
 _Path = tuple[Any, str] | None
+# What stands in one place in each document, what is ignored there or below, and the path.
+_Place = tuple[Any, Any, tuple[Paths, ...], _Path]
 _EXACT: Final = Tolerance()
+T = TypeVar("T")
+Steps = Generator[None, None, T]
+"""Work that may be left between any two of its steps, and what it comes to."""
+# How many places are looked at in one step.
+_STEP: Final = 200
 _PLAIN: Final = frozenset((int, float, str))
 
 
@@ -71,32 +79,71 @@ def differences(
     >>> differences({"a": 1, "b": [1, 2.01]}, {"b": [1.0, 2.0]}, tolerance=Tolerance(relative=0.01))
     [Difference(pointer='/a', left=1, right=MISSING)]
     """
+    return finished(finding(left, right, ignored, tolerance, most))
+
+
+def finished(steps: Steps[T]) -> T:
+    """What the steps come to, taken without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+def finding(
+    left: Any, right: Any, ignored: Paths | None, tolerance: Tolerance, most: int
+) -> Steps[list[Difference]]:
+    """`differences` in steps of some microseconds, between which there may be something else to do."""
     found: list[Difference] = []
     start = () if ignored is None or not (ignored.members or ignored.whole) else (ignored,)
-    stack: list[tuple[Any, Any, tuple[Paths, ...], _Path]] = [(left, right, start, None)]
-    while stack:
-        one, other, rules, path = stack.pop()
+    # What is still to be looked at, level by level, and never longer than the documents are deep.
+    stack: list[Iterator[_Place]] = [iter(((left, right, start, None),))]
+    for looked_at in count(1):
+        if looked_at % _STEP == 0:
+            yield
+        place = _next(stack)
+        if place is None:
+            break
+        one, other, rules, path = place
         if rules and any(rule.whole for rule in rules):
             continue
         if isinstance(one, dict) and isinstance(other, dict):
-            names = [*one, *(name for name in other if name not in one)]
-            for name in reversed(names):
-                inner = tuple(each for rule in rules for each in rule.below(name)) if rules else ()
-                stack.append((one.get(name, MISSING), other.get(name, MISSING), inner, (path, name)))
+            stack.append(_members(one, other, rules, path))
         elif isinstance(one, list) and isinstance(other, list):
-            if not rules and _same_values(one, other, tolerance):
-                continue  # vectors of scores or tokens are long, and a tenth of the time this way
-            for index in reversed(range(max(len(one), len(other)))):
-                token = str(index)
-                inner = tuple(each for rule in rules for each in rule.below(token)) if rules else ()
-                first = one[index] if index < len(one) else MISSING
-                second = other[index] if index < len(other) else MISSING
-                stack.append((first, second, inner, (path, token)))
+            # Vectors of scores or tokens are long, and a tenth of the time this way.
+            if rules or not _same_values(one, other, tolerance):
+                stack.append(_items(one, other, rules, path))
         elif not _same(one, other, tolerance):
             found.append(Difference(_written(path), one, other))
             if len(found) >= most:
                 break
     return found
+
+
+def _next(stack: list[Iterator[_Place]]) -> _Place | None:
+    while stack:
+        place = next(stack[-1], None)
+        if place is not None:
+            return place
+        stack.pop()
+    return None
+
+
+def _members(
+    one: dict[str, Any], other: dict[str, Any], rules: tuple[Paths, ...], path: _Path
+) -> Iterator[_Place]:
+    for name in chain(one, (name for name in other if name not in one)):
+        inner = tuple(each for rule in rules for each in rule.below(name)) if rules else ()
+        yield one.get(name, MISSING), other.get(name, MISSING), inner, (path, name)
+
+
+def _items(one: list[Any], other: list[Any], rules: tuple[Paths, ...], path: _Path) -> Iterator[_Place]:
+    for index, (first, second) in enumerate(zip_longest(one, other, fillvalue=MISSING)):
+        token = str(index)
+        inner = tuple(each for rule in rules for each in rule.below(token)) if rules else ()
+        yield first, second, inner, (path, token)
 
 
 def _same_values(one: list[Any], other: list[Any], tolerance: Tolerance) -> bool:

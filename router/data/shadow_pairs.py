@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
 
-from policies.shadow.compare import Answer, Compared, Rules, compare
-from policies.shadow.example import example
+from policies.shadow.compare import Answer, Compared, Rules, comparing
+from policies.shadow.example import making_example
+from policies.shadow.json_difference import Steps
 from policies.shadow.pointers import Paths
 from router.data.shadow_ledger import Ledger, Place
 from router.worker_totals import ShadowCounts
@@ -132,18 +133,19 @@ class Pair:
         self._open.pairs -= 1
         self._open.terms.counts.uncompared[why] += 1
 
-    def compare(self, ledger: Ledger, now: float) -> None:
-        """Compare, count, and maybe keep an example; ``now`` is unix seconds."""
+    def comparing(self, ledger: Ledger, now: float) -> Steps[None]:
+        """Compare, count, and maybe keep an example, in steps; ``now`` is unix seconds."""
         client, candidate = self._client, self._candidate
         assert client is not None
         assert candidate is not None
         open_, terms = self._open, self._open.terms
-        open_.pairs -= 1
-        found = compare(client, candidate, terms.rules)
-        _count(terms.counts, CANDIDATE, found)
+        found = yield from comparing(client, candidate, terms.rules)
         noise = None
         if self._noise is not None and self._noise_counts:
-            noise = compare(client, self._noise, terms.rules)
+            noise = yield from comparing(client, self._noise, terms.rules)
+        open_.pairs -= 1
+        _count(terms.counts, CANDIDATE, found)
+        if noise is not None:
             _count(terms.counts, NOISE, noise)
         ledger.add(terms.place, self.bucket, found, noise)
         if found.differs and now >= open_.example_at and ledger.wants_example(terms.place):
@@ -151,7 +153,8 @@ class Pair:
             method, target, request_id = (part.decode("latin-1") for part in self.about)
             # Without the query, which may hold a unit, or a secret.
             about = {"at": now, "method": method, "path": target.partition("?")[0], "request_id": request_id}
-            ledger.add_example(terms.place, about | example(client, candidate, terms.rules, terms.redacted))
+            example = yield from making_example(client, candidate, terms.rules, terms.redacted)
+            ledger.add_example(terms.place, about | example)
 
 
 def _count(counts: ShadowCounts, kind: str, found: Compared) -> None:
@@ -180,6 +183,8 @@ class Comparer:
         self._loop = loop
         self._clock = clock
         self._waiting: deque[Pair] = deque()
+        # The pair for which the last slice was too short.
+        self._begun: Steps[None] | None = None
         self._scheduled = False
         # When the time that was used has been rested for.
         self._rested = 0.0
@@ -198,9 +203,15 @@ class Comparer:
         self._scheduled = False
         began = now = self._timer()
         wall = self._clock()
-        while self._waiting and now - began < SLICE:
-            self._waiting.popleft().compare(self._ledger, wall)
+        while (self._waiting or self._begun is not None) and now - began < SLICE:
+            steps = self._begun
+            if steps is None:
+                steps = self._begun = self._waiting.popleft().comparing(self._ledger, wall)
+            try:
+                next(steps)
+            except StopIteration:
+                self._begun = None
             now = self._timer()
         self._rested = now + (now - began) * (1 / SHARE - 1)
-        if self._waiting:
+        if self._waiting or self._begun is not None:
             self._schedule()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -67,21 +68,37 @@ def settle(comparer: Comparer, open_: Open, client: bytes, candidate: bytes) -> 
 
 
 def test_after_a_slice_comparing_rests_for_its_share() -> None:
-    """Comparisons of 0.4 ms: three make a slice, after which nothing is done for 97/3 of its time."""
+    """Comparisons of 0.4 ms: three make a slice, after which nothing is done for 99 times as long."""
     loop = Loop()
     timer = Timer(0.0004)
     comparer, open_ = stage(loop, timer)
     for _ in range(40):
-        settle(comparer, open_, b"[1]", b"[2]")
+        settle(comparer, open_, b"[1]", b"[1]")
     waits = []
     while loop.next is not None:
         left, before = open_.pairs, len(loop.delays)
         loop.run()
         assert left - open_.pairs == min(left, 3)
         waits += loop.delays[before:]
-    assert open_.terms.counts.pairs["candidate:differ"] == 40
+    assert open_.terms.counts.pairs["candidate:same"] == 40
     rest = 3 * timer.step * (1 / SHARE - 1)
     assert waits == [pytest.approx(rest - timer.step)] * 13
+
+
+def test_a_pair_that_takes_long_is_compared_over_many_slices() -> None:
+    """So that no request waits for it."""
+    loop = Loop()
+    comparer, open_ = stage(loop, Timer(0.0004))
+    objects = [{"a": number} for number in range(5000)]
+    settle(comparer, open_, json.dumps(objects).encode(), json.dumps([*objects[:-1], {"a": -1}]).encode())
+    settle(comparer, open_, b"[1]", b"[1]")
+    slices = 0
+    while loop.next is not None:
+        assert open_.pairs == 2 or open_.terms.counts.pairs["candidate:differ"] == 1
+        loop.run()
+        slices += 1
+    assert slices > 10
+    assert (open_.pairs, open_.terms.counts.pairs["candidate:same"]) == (0, 1)
 
 
 def test_a_pair_waits_for_all_its_answers_whatever_their_order() -> None:
