@@ -19,7 +19,11 @@ Method = Callable[..., object]
 
 
 def modules() -> Iterator[ModuleType]:
-    """Every module of the statistics package, imported, in the order of their names."""
+    """Every module of the statistics package, imported, in the order of their names.
+
+    >>> "policies.statistics.kernel" in [module.__name__ for module in modules()]
+    True
+    """
     for found in pkgutil.walk_packages(statistics.__path__, statistics.__name__ + "."):
         yield importlib.import_module(found.name)
 

@@ -42,7 +42,11 @@ class Moments:
 
     @staticmethod
     def empty(width: int = 1) -> Moments:
-        """The moments of no rows of ``width`` quantities: the neutral element of ``merge``."""
+        """The moments of no rows of ``width`` quantities: the neutral element of ``merge``.
+
+        >>> Moments.empty(2).merge(Moments.from_values([[1.0, 2.0]])).mean
+        (1.0, 2.0)
+        """
         return Moments(0, (0.0,) * width, ((0.0,) * width,) * width)
 
     @staticmethod
@@ -159,18 +163,36 @@ class Moments:
         return self.rest[i] if self.rest else 0.0
 
     def variance(self, i: int = 0) -> float:
-        """The sample variance (n - 1 below) of quantity i; NaN for fewer than two rows."""
+        """The sample variance (n - 1 below) of quantity i; NaN for fewer than two rows.
+
+        In the unit squared. Raises IndexError for no such quantity.
+
+        >>> Moments.from_values([1.0, 3.0]).variance()
+        2.0
+        """
         return self.covariance(i, i)
 
     def covariance(self, i: int, j: int) -> float:
-        """The sample covariance (n - 1 below) of quantities i and j; NaN for fewer than two rows."""
+        """The sample covariance (n - 1 below) of quantities i and j; NaN for fewer than two rows.
+
+        In the product of both units. Raises IndexError for no such quantity.
+
+        >>> Moments.from_values([[1.0, 1.0], [3.0, 2.0]]).covariance(0, 1)
+        1.0
+        """
         if self.count < 2:
             return float("nan")
         value = self.comoments[i][j] / (self.count - 1)
         return max(value, 0.0) if i == j else value
 
     def deviation(self, i: int = 0) -> float:
-        """The sample standard deviation of quantity i; NaN for fewer than two rows."""
+        """The sample standard deviation of quantity i; NaN for fewer than two rows.
+
+        In the unit. Raises IndexError for no such quantity.
+
+        >>> Moments.from_values([1.0, 3.0]).deviation()
+        1.4142135623730951
+        """
         return sqrt(self.variance(i))
 
 
@@ -192,11 +214,22 @@ class BucketSums:
 
     @staticmethod
     def empty(buckets: int) -> BucketSums:
-        """No outcome in any bucket: the neutral element of ``merge``."""
+        """No outcome in any bucket: the neutral element of ``merge``.
+
+        >>> BucketSums.empty(2).clusters
+        0
+        """
         return BucketSums(np.zeros(buckets, np.int64), np.zeros(buckets, np.int64))
 
     def merge(self, other: BucketSums) -> BucketSums:
-        """The sums of both, bucket by bucket; only within one epoch and variant is that a fair comparison."""
+        """The sums of both, bucket by bucket; only within one epoch and variant is that a fair comparison.
+
+        Raises ValueError for another number of buckets.
+
+        >>> one = BucketSums(np.array([1, 2]), np.array([0, 2]))
+        >>> one.merge(one).numerator.tolist()
+        [0, 4]
+        """
         if self.denominator.shape != other.denominator.shape:
             raise ValueError(f"cannot merge {self.denominator.size} and {other.denominator.size} buckets")
         return BucketSums(
@@ -205,12 +238,20 @@ class BucketSums:
 
     @property
     def clusters(self) -> int:
-        """How many buckets hold anything: the number of independent clusters."""
+        """How many buckets hold anything: the number of independent clusters.
+
+        >>> BucketSums(np.array([0, 2]), np.array([0, 1])).clusters
+        1
+        """
         return int(np.count_nonzero(self.denominator))
 
     @property
     def mean(self) -> float:
-        """Sum of values over sum of counts, in the metric's unit; NaN when nothing was counted."""
+        """Sum of values over sum of counts, in the metric's unit; NaN when nothing was counted.
+
+        >>> BucketSums(np.array([1, 3]), np.array([0, 2])).mean
+        0.5
+        """
         total = float(self.denominator.sum())
         return float(self.numerator.sum()) / total if total else float("nan")
 
@@ -221,6 +262,9 @@ class BucketSums:
         without a unit carry no information, so they are not counted: with few units M is the number of
         units, and the factor is that of a small sample. Zeros for fewer than two clusters.
         Source: Taylor linearisation; Deng, Knoblich & Lu (2018).
+
+        >>> BucketSums(np.array([2, 2]), np.array([0, 2])).influence().round(6).tolist()
+        [-0.353553, 0.353553]
         """
         clusters = self.clusters
         if clusters < 2:
@@ -315,7 +359,12 @@ class ExperimentEvidence:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """All variants that ever had a weight, control first, then in the order of their appearance."""
+        """All variants that ever had a weight, control first, then in the order of their appearance.
+
+        >>> from policies.statistics.sample import evidence
+        >>> evidence().variants
+        ('a', 'b')
+        """
         seen = dict.fromkeys(name for epoch in self.epochs for name in epoch.weights)
         seen.pop(self.control, None)
         return (self.control, *seen)

@@ -38,6 +38,12 @@ def report(
     epoch, clustered by unit, adjusted over metrics and variants (declared and operational metrics apart).
     What cannot be had is None with its reason. Raises ValueError for metric names that clash, a covariate
     that is not recorded, or evidence of different bucket counts.
+
+    >>> from policies.statistics.sample import CLICKS, evidence
+    >>> found = report(evidence(), [CLICKS], AnalysisSettings(n_star=300, minimum_units=50), now=7200.0)
+    >>> clicks = found.effects[0]
+    >>> found.health, clicks.variant, clicks.difference, clicks.decision
+    ('ok', 'b', 0.0625, 'not enough data')
     """
     # Values whose squares overflow are told by what they give, an infinity or NaN, which is no estimate.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):

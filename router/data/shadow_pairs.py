@@ -143,7 +143,6 @@ class Pair:
         noise = None
         if self._noise is not None and self._noise_counts:
             noise = yield from comparing(client, self._noise, terms.rules)
-        open_.pairs -= 1
         _count(terms.counts, CANDIDATE, found)
         if noise is not None:
             _count(terms.counts, NOISE, noise)
@@ -155,6 +154,7 @@ class Pair:
             about = {"at": now, "method": method, "path": target.partition("?")[0], "request_id": request_id}
             example = yield from making_example(client, candidate, terms.rules, terms.redacted)
             ledger.add_example(terms.place, about | example)
+        open_.pairs -= 1
 
 
 def _count(counts: ShadowCounts, kind: str, found: Compared) -> None:

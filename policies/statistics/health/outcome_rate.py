@@ -106,7 +106,14 @@ class Assigned:
 
     @staticmethod
     def of(requests: Counts) -> Assigned:
-        """An epoch's pull on U_v is O_v - r N_v, less v's share of the same over all variants."""
+        """An epoch's pull on U_v is O_v - r N_v, less v's share of the same over all variants.
+
+        Source: Rao (1948).
+
+        >>> requests = Counts.of(np.ones((1, 2, 3)))
+        >>> Assigned.of(requests).outcome_rate(requests).reason
+        'zero variance: the rate is the same in every bucket'
+        """
         sizes = requests.total
         kept = (sizes > 0).sum(axis=1) > 1
         shares = sizes / np.where(kept, sizes.sum(axis=1), 1.0)[:, None]
@@ -114,7 +121,15 @@ class Assigned:
         return Assigned(requests, kept, own, over_rows(own.transpose(2, 1, 0), requests.array))
 
     def outcome_rate(self, outcomes: Counts) -> Test | NotEstimable:
-        """``outcome_rate_by_bucket`` of outcomes whose totals are known."""
+        """``outcome_rate_by_bucket`` of outcomes whose totals are known.
+
+        Returns, errors and source as there.
+
+        >>> requests = Counts.of(np.full((1, 2, 4), 3.0))
+        >>> counted = Counts.of(np.array([[[3.0, 3.0, 2.0, 3.0], [1.0, 2.0, 0.0, 2.0]]]))
+        >>> round(Assigned.of(requests).outcome_rate(counted).p_value, 6)
+        0.05778
+        """
         method = "outcome rate by bucket"
         if not self.kept.any():
             return NotEstimable(method, "no epoch has two variants with requests")

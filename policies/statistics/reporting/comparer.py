@@ -40,17 +40,54 @@ class Comparer:
         )
 
     def mean(self, variant: int) -> Mean | None:
-        """A variant's own mean over all epochs in which its variance is known."""
+        """A variant's own mean over all epochs in which its variance is known.
+
+        In the metric's unit.
+
+        >>> from policies.statistics.sample import CLICKS, evidence
+        >>> from policies.statistics.reporting.settings import AnalysisSettings
+        >>> from policies.statistics.reporting.traffic import Traffic, measure
+        >>> from policies.statistics.reporting.weighing import Weighing
+        >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
+        >>> clicks = next(measure(traffic, [CLICKS]))
+        >>> weighing = Weighing.of(traffic, clicks.counted, settings)
+        >>> Comparer(clicks, weighing, settings).mean(1).value
+        0.4375
+        """
         row = self.weighing.own[variant]
         return None if row < 0 else self._pulled(self.combined, variant, row)[0]
 
     def count(self, variant: int) -> float:
-        """The outcomes or requests of a variant, in all epochs."""
+        """The outcomes or requests of a variant, in all epochs.
+
+        >>> from policies.statistics.sample import CLICKS, evidence
+        >>> from policies.statistics.reporting.settings import AnalysisSettings
+        >>> from policies.statistics.reporting.traffic import Traffic, measure
+        >>> from policies.statistics.reporting.weighing import Weighing
+        >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
+        >>> clicks = next(measure(traffic, [CLICKS]))
+        >>> weighing = Weighing.of(traffic, clicks.counted, settings)
+        >>> Comparer(clicks, weighing, settings).count(1)
+        1280.0
+        """
         found: float = self._total[variant]
         return found
 
     def difference(self, variant: int) -> Difference | NotEstimable:
-        """Variant against control; ``NotEstimable`` with the reason when the evidence is too thin."""
+        """Variant against control; ``NotEstimable`` with the reason when the evidence is too thin.
+
+        Raises nothing. Source: Cochran (1954); with a covariate Deng et al. (2013).
+
+        >>> from policies.statistics.sample import CLICKS, evidence
+        >>> from policies.statistics.reporting.settings import AnalysisSettings
+        >>> from policies.statistics.reporting.traffic import Traffic, measure
+        >>> from policies.statistics.reporting.weighing import Weighing
+        >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
+        >>> clicks = next(measure(traffic, [CLICKS]))
+        >>> weighing = Weighing.of(traffic, clicks.counted, settings)
+        >>> round(Comparer(clicks, weighing, settings).difference(1).value, 9)
+        0.0625
+        """
         name, row, pair = self.metric.spec.name, self.weighing.pair[variant], (0, variant)
         if row < 0:
             return NotEstimable(name, NONE_USABLE)
@@ -77,7 +114,18 @@ class Comparer:
         return Difference(a, b, covariance, df, sum(units), self.weighing.kept[row], reduction)
 
     def thin(self, variants: Sequence[int], units: Sequence[float]) -> str | None:
-        """Why these variants' means, of so many units, are not to be compared: too few or too large."""
+        """Why these variants' means, of so many units, are not to be compared: too few or too large.
+
+        >>> from policies.statistics.sample import CLICKS, evidence
+        >>> from policies.statistics.reporting.settings import AnalysisSettings
+        >>> from policies.statistics.reporting.traffic import Traffic, measure
+        >>> from policies.statistics.reporting.weighing import Weighing
+        >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
+        >>> clicks = next(measure(traffic, [CLICKS]))
+        >>> weighing = Weighing.of(traffic, clicks.counted, settings)
+        >>> Comparer(clicks, weighing, settings).thin((0, 1), [49.0, 200.0])
+        'a variant has fewer than 50 units'
+        """
         settings = self._settings
         if not self._measurable:
             return f"values above {LARGEST:g} are too large to be squared and compared"

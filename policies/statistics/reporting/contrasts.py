@@ -28,7 +28,13 @@ class Contrasts:
     late: str | None
 
     def between(self) -> Floats:
-        """The variances of the differences of any two, (C, C)."""
+        """The variances of the differences of any two, (C, C).
+
+        In the unit squared. Raises nothing.
+
+        >>> Contrasts((0, 1), np.array([-1.0, 1.0]), np.diag([1.0, 2.0]), None).between().tolist()
+        [[0.0, 3.0], [3.0, 0.0]]
+        """
         diagonal = np.diag(self.covariance)
         apart: Floats = diagonal[:, None] + diagonal - 2.0 * self.covariance
         return apart
@@ -37,7 +43,12 @@ class Contrasts:
         """Under a prior by which the variants' true means scatter normally with this standard deviation.
 
         With prior covariance t**2 I and the data's S: M S and M values, M = t**2 (S + t**2 I)^-1 (Lindley &
-        Smith 1972). The prior's own mean moves all variants alike, and so no difference.
+        Smith 1972). The prior's own mean moves all variants alike, and so no difference. Raises LinAlgError
+        for a deviation of 0 and a singular covariance.
+
+        >>> found = Contrasts((0, 1), np.array([-1.0, 1.0]), np.eye(2), None)
+        >>> found.shrunk(1.0).values.tolist()
+        [-0.5, 0.5]
         """
         square = deviation**2
         size = len(self.values)
@@ -51,6 +62,17 @@ def contrasts(comparer: Comparer) -> Contrasts | NotEstimable:
     The covariance is of the units' combined influence over epochs, so it is right whatever the weights. With
     a covariate, CUPED on the influences, one theta for all variants (Deng et al. 2013). ``NotEstimable`` when
     the evidence is too thin.
+
+    >>> from policies.statistics.reporting.comparer import Comparer
+    >>> from policies.statistics.sample import CLICKS, evidence
+    >>> from policies.statistics.reporting.settings import AnalysisSettings
+    >>> from policies.statistics.reporting.traffic import Traffic, measure
+    >>> from policies.statistics.reporting.weighing import Weighing
+    >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
+    >>> clicks = next(measure(traffic, [CLICKS]))
+    >>> weighing = Weighing.of(traffic, clicks.counted, settings)
+    >>> contrasts(Comparer(clicks, weighing, settings)).values.round(6).tolist()
+    [-0.03125, 0.03125]
     """
     metric, fit = comparer.metric, comparer.weighing.fit
     name, covariate = metric.spec.name, metric.covariate

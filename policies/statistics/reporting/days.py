@@ -27,7 +27,15 @@ def days_until_decision(
 
     By an always-valid look at level ``alpha``, with a power of 80 %, as the standard error falls from what
     it is. Args: an effect that is not decided; margin, in the metric's unit; per_day, new units of both
-    variants. ``NotEstimable`` with the reason when it cannot be told.
+    variants. ``NotEstimable`` with the reason when it cannot be told. Raises ValueError unless alpha is in
+    (0, 1).
+
+    >>> from policies.statistics.report import report
+    >>> from policies.statistics.sample import CLICKS, evidence
+    >>> settings = AnalysisSettings(n_star=300, minimum_units=50)
+    >>> effect = report(evidence(), [CLICKS], settings, now=7200.0).effects[0]
+    >>> round(days_until_decision(effect, None, 6144.0, 0.05, settings), 4)
+    0.2477
     """
     if isinstance(per_day, NotEstimable):
         return per_day

@@ -69,7 +69,15 @@ class Analysis:
         self._found["operational"] += self._of_quantiles()
 
     def effects(self) -> tuple[Effect, ...]:
-        """All effects, declared metrics first; each family is adjusted and decided together."""
+        """All effects, declared metrics first; each family is adjusted and decided together.
+
+        >>> from policies.statistics.reporting.traffic import measure
+        >>> from policies.statistics.sample import CLICKS, evidence
+        >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
+        >>> found = Analysis(traffic, measure(traffic, [CLICKS]), settings, None, 7200.0).effects()
+        >>> found[0].metric, found[0].difference, len(found)
+        ('clicks', 0.0625, 12)
+        """
         effects: list[Effect] = []
         for family in self._found.values():
             decided = iter(judged([c for c in family if isinstance(c, Candidate)], self._settings))
@@ -77,7 +85,15 @@ class Analysis:
         return tuple(effects)
 
     def means(self, variant: int) -> tuple[MetricMean, ...]:
-        """A variant's own numbers: each metric's mean, then the latencies' quantiles."""
+        """A variant's own numbers: each metric's mean, then the latencies' quantiles.
+
+        >>> from policies.statistics.reporting.traffic import measure
+        >>> from policies.statistics.sample import CLICKS, evidence
+        >>> traffic = Traffic.of(evidence())
+        >>> found = Analysis(traffic, measure(traffic, [CLICKS]), AnalysisSettings(), None, 7200.0).means(1)
+        >>> found[0].metric, found[0].count, found[0].mean
+        ('clicks', 1280.0, 0.4375)
+        """
         rows = list(self._means[variant])
         count = float(self._traffic.routed[:, variant].sum())
         for name, latency in self._latencies.items():

@@ -25,7 +25,15 @@ def within_epochs(
     """For each of M panels and of V - 1 variants: the unadjusted effects by epoch, and Cochran's Q's p-value.
 
     An epoch counts where both variants have two clusters, of values that can be squared. All is
-    computed at once, as arrays (M, V - 1, E).
+    computed at once, as arrays (M, V - 1, E). Raises nothing. Source: Cochran (1954).
+
+    >>> from policies.statistics.reporting.traffic import measure
+    >>> from policies.statistics.sample import CLICKS, evidence
+    >>> traffic = Traffic.of(evidence())
+    >>> clicks = next(measure(traffic, [CLICKS]))
+    >>> ((effects, disagree),) = within_epochs(traffic, [clicks.panel], AnalysisSettings(minimum_units=50))[0]
+    >>> effects.epoch, effects.difference, disagree
+    ((1, 2), (0.0625, 0.0625), 1.0)
     """
     total, mean, variance, cross, clusters = (
         np.array([getattr(panel, name) for panel in panels]).swapaxes(1, 2)

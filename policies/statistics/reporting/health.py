@@ -22,7 +22,14 @@ _RANK: Final[dict[Status, int]] = {"ok": 0, "warning": 1, "alarm": 2}
 
 
 def checks(traffic: Traffic, settings: AnalysisSettings) -> tuple[Check, ...]:
-    """The checks of the traffic itself, in the order in which they should be read."""
+    """The checks of the traffic itself, in the order in which they should be read.
+
+    Raises nothing.
+
+    >>> from policies.statistics.sample import evidence
+    >>> [(each.name, each.status) for each in checks(Traffic.of(evidence()), AnalysisSettings())]
+    [('sample_ratio_sequential', 'ok'), ('sample_ratio', 'ok'), ('maturity', 'ok')]
+    """
     return (
         *_sample_ratio(traffic, settings),
         *_strays(traffic),
@@ -79,7 +86,11 @@ def _by_features(traffic: Traffic) -> Iterator[Check]:
 
 
 def held(found: Sequence[Check]) -> str | None:
-    """Why no effect is decided about, whatever it looks like; None where there is no reason."""
+    """Why no effect is decided about, whatever it looks like; None where there is no reason.
+
+    >>> held([Check("sample_ratio_sequential", "alarm", "")]) == SRM_ALARM
+    True
+    """
     if worst(found) == "alarm":
         return SRM_ALARM
     return BY_FEATURES if any(check.name == "assigned_by_features" for check in found) else None
@@ -110,7 +121,14 @@ def _maturity(traffic: Traffic, settings: AnalysisSettings) -> Check:
 def rate_checks(
     tests: Sequence[tuple[str, Test | NotEstimable]], settings: AnalysisSettings
 ) -> Iterator[Check]:
-    """The outcome rate tests, (metric's name, test) each; a metric per request has its rate in its effect."""
+    """The outcome rate tests, (metric's name, test) each; a metric per request has its rate in its effect.
+
+    Source: Bonferroni (1936).
+
+    >>> lost = Test("outcome rate", 20.0, 1e-5)
+    >>> [check.status for check in rate_checks([("clicks", lost)], AnalysisSettings())]
+    ['warning']
+    """
     judged = [test for _, test in tests if isinstance(test, Test) and test.p_value is not None]
     adjusted = iter(bonferroni([test.p_value for test in judged if test.p_value is not None]))
     for metric, test in tests:

@@ -33,7 +33,16 @@ class Candidate:
 
 
 def judged(candidates: Sequence[Candidate], settings: AnalysisSettings) -> list[Effect]:
-    """All effects of one family, adjusted together and decided."""
+    """All effects of one family, adjusted together and decided.
+
+    Raises ValueError for an unknown adjustment. Source: as ``adjust`` has it.
+
+    >>> interval = Interval(0.1, 0.3, 0.95, 0.001)
+    >>> effect = Effect("m", "b", "declared", "not enough data", None, 1000.0, None, always_valid=interval)
+    >>> waiting = Candidate(MetricSpec("m", "mean"), effect, lambda alpha: interval, None, 100.0)
+    >>> judged([waiting], AnalysisSettings())[0].decision
+    'better'
+    """
     intervals = [candidate.effect.always_valid for candidate in candidates]
     p_values = [1.0 if each is None or each.p_value is None else each.p_value for each in intervals]
     adjusted = adjust(p_values, settings.multiplicity)
@@ -96,7 +105,12 @@ def units_needed(
     """Further units, of both variants, until a decision if the difference stays what it is.
 
     The interval must leave out zero, or fit into the margin, whichever comes first; its half-width falls with
-    ``quantile(n) / sqrt(n)``. None when that is never, or beyond 10**12 units.
+    ``quantile(n) / sqrt(n)``. None when that is never, or beyond 10**12 units. Raises nothing. Source:
+    Waudby-Smith et al. (2024) for the widths.
+
+    >>> effect = Effect("m", "b", "declared", "not enough data", None, 1000.0, None, difference=0.1)
+    >>> units_needed(effect, Interval(-0.1, 0.3, 0.95, 0.5), None, 0.05, AnalysisSettings())
+    1797
     """
     half = (interval.high - interval.low) / 2.0
     distance = abs(effect.difference or 0.0)

@@ -49,7 +49,18 @@ class QuantileDifference:
         return self.one_look
 
     def always_valid(self, settings: AnalysisSettings, alpha: float | None = None) -> Interval:
-        """The interval for any number of looks: the same one at the confidence sequence's multiplier."""
+        """The interval for any number of looks: the same one at the confidence sequence's multiplier.
+
+        Source: Waudby-Smith et al. (2024); Zou & Donner (2008).
+
+        >>> from policies.statistics.sample import evidence
+        >>> latency = Latency(Traffic.of(evidence()), "first_byte")
+        >>> settings = AnalysisSettings(minimum_units=50)
+        >>> found = latency.difference(1, "p50", settings)
+        >>> interval = found.always_valid(settings)
+        >>> interval.low < found.value < interval.high
+        True
+        """
         level = settings.alpha if alpha is None else alpha
         multiplier = studentised(quantile(self.n, settings, level), self.df)
         found = ranked_difference(*self.pair, level, multiplier=multiplier)
@@ -81,7 +92,15 @@ class Latency:
         self._found: dict[tuple[int, bytes, float], Ranked | NotEstimable] = {}
 
     def standardised(self, variant: int, kept: NDArray[np.bool_]) -> Floats:
-        """A variant's histogram (G, K) over the kept epochs (E,), in all of which it has requests."""
+        """A variant's histogram (G, K) over the kept epochs (E,), in all of which it has requests.
+
+        Raises KeyError for an epoch without the variant. Source: Cochran (1954).
+
+        >>> from policies.statistics.sample import evidence
+        >>> latency = Latency(Traffic.of(evidence()), "first_byte")
+        >>> latency.standardised(0, np.array([True, False])).sum(axis=1).round(6).tolist()
+        [128.0, 128.0, 128.0, 128.0]
+        """
         epochs = [self._traffic.evidence.epochs[e] for e in np.flatnonzero(kept)]
         name, attribute = self._traffic.variants[variant], f"{self._name}_histogram"
         rows = [getattr(epoch.variants[name], attribute)[:, self._used] for epoch in epochs]
@@ -93,7 +112,15 @@ class Latency:
         return whole
 
     def of(self, variant: int, q: float, alpha: float) -> Estimate | NotEstimable:
-        """A variant's own quantile, in seconds."""
+        """A variant's own quantile, in seconds.
+
+        Raises ValueError unless q and alpha are in (0, 1). Source: Deng et al. (2018).
+
+        >>> from policies.statistics.sample import evidence
+        >>> latency = Latency(Traffic.of(evidence()), "first_byte")
+        >>> round(latency.of(0, 0.5, 0.05).estimate, 6)
+        0.016335
+        """
         kept = self._size[:, variant] > 0
         if not kept.any():
             return NotEstimable(self._name, "no requests")
@@ -103,7 +130,15 @@ class Latency:
     def difference(
         self, variant: int, q: str, settings: AnalysisSettings
     ) -> QuantileDifference | NotEstimable:
-        """A variant's quantile (a name in ``QUANTILES``) minus the control's."""
+        """A variant's quantile (a name in ``QUANTILES``) minus the control's.
+
+        In seconds; ``NotEstimable`` with the reason. Source: Zou & Donner (2008).
+
+        >>> from policies.statistics.sample import evidence
+        >>> latency = Latency(Traffic.of(evidence()), "first_byte")
+        >>> round(latency.difference(1, "p50", AnalysisSettings(minimum_units=50)).value, 6)
+        0.003617
+        """
         name, kept = f"{self._name}_{q}", (self._size[:, 0] > 0) & (self._size[:, variant] > 0)
         if not kept.any():
             return NotEstimable(name, NONE_USABLE)

@@ -49,7 +49,13 @@ class Traffic:
 
     @staticmethod
     def of(evidence: ExperimentEvidence) -> Traffic:
-        """Raises ValueError when epochs or variants were counted in different numbers of buckets."""
+        """Raises ValueError when epochs or variants were counted in different numbers of buckets.
+
+        >>> from policies.statistics.sample import evidence
+        >>> traffic = Traffic.of(evidence())
+        >>> traffic.units.tolist(), traffic.weights.tolist()
+        ([[128.0, 128.0], [64.0, 192.0]], [[1.0, 1.0], [1.0, 3.0]])
+        """
         variants = evidence.variants
         shape = (len(evidence.epochs), len(variants))
         sizes = {each.requests.size for epoch in evidence.epochs for each in epoch.variants.values()}
@@ -80,13 +86,25 @@ class Traffic:
         return [None if each is None else each.outcomes.get(name) for each in self.cells]
 
     def immature_share(self, variant: int, kept: NDArray[np.bool_] | None = None) -> float:
-        """The share of a variant's requests, in all or the ``kept`` epochs, whose outcomes may still come."""
+        """The share of a variant's requests, in all or the ``kept`` epochs, whose outcomes may still come.
+
+        >>> from policies.statistics.sample import evidence
+        >>> traffic = Traffic.of(evidence())
+        >>> traffic.immature_share(0)
+        0.0
+        """
         epochs = slice(None) if kept is None else kept
         total = float(self.routed[epochs, variant].sum())
         return float(self.immature[epochs, variant].sum()) / total if total else 0.0
 
     def fallback_share(self, variant: int) -> float | None:
-        """The share of a variant's requests that another one's backend served, of those so counted."""
+        """The share of a variant's requests that another one's backend served, of those so counted.
+
+        >>> from policies.statistics.sample import evidence
+        >>> traffic = Traffic.of(evidence())
+        >>> round(traffic.fallback_share(0), 6), traffic.fallback_share(1)
+        (0.002604, 0.0)
+        """
         counted = [
             (e, found.fallback_requests)
             for e, v, found in self.found()
@@ -96,7 +114,13 @@ class Traffic:
         return sum(fallbacks for _, fallbacks in counted) / requests if requests else None
 
     def capped(self, variant: int) -> tuple[Capped, ...]:
-        """A variant's outcomes that counted as their metric's cap, of the metrics where it was counted."""
+        """A variant's outcomes that counted as their metric's cap, of the metrics where it was counted.
+
+        >>> from policies.statistics.sample import evidence
+        >>> traffic = Traffic.of(evidence())
+        >>> traffic.capped(0)
+        ()
+        """
         counts: dict[str, int] = {}
         for _, v, found in self.found():
             if v == variant:
@@ -105,7 +129,13 @@ class Traffic:
         return tuple(Capped(metric, count) for metric, count in counts.items())
 
     def too_immature(self, variants: Iterable[int], kept: NDArray[np.bool_], most: float) -> str | None:
-        """Why outcomes in the ``kept`` epochs say nothing yet: a variant above the share ``most``."""
+        """Why outcomes in the ``kept`` epochs say nothing yet: a variant above the share ``most``.
+
+        >>> from policies.statistics.sample import evidence
+        >>> traffic = Traffic.of(evidence())
+        >>> traffic.too_immature((0, 1), np.array([True, True]), 0.05) is None
+        True
+        """
         for v in variants:
             share = self.immature_share(v, kept)
             if share > most:
@@ -113,7 +143,13 @@ class Traffic:
         return None
 
     def seconds(self, now: float) -> Floats:
-        """How long each epoch lasted, (E,), until its end or ``now``, in unix seconds."""
+        """How long each epoch lasted, (E,), until its end or ``now``, in unix seconds.
+
+        >>> from policies.statistics.sample import evidence
+        >>> traffic = Traffic.of(evidence())
+        >>> traffic.seconds(5400.0).tolist()
+        [3600.0, 1800.0]
+        """
         lasted = [
             (now if epoch.ended is None else min(epoch.ended, now)) - epoch.started
             for epoch in self.evidence.epochs
@@ -124,6 +160,11 @@ class Traffic:
         """Units of a variant and the control a day in the ``kept`` epochs, which lasted ``seconds`` (E,).
 
         ``NotEstimable`` when no more will come: the last epoch has ended, or one of both is paused in it.
+
+        >>> from policies.statistics.sample import evidence
+        >>> traffic = Traffic.of(evidence())
+        >>> traffic.units_per_day(1, np.array([True, True]), traffic.seconds(7200.0))
+        6144.0
         """
         method = "units per day"
         if self.evidence.epochs[-1].ended is not None:
@@ -159,6 +200,10 @@ def measure(traffic: Traffic, metrics: Sequence[MetricSpec]) -> Iterator[Measure
     A covariate is declared, or recorded without being declared.
     Raises ValueError for a name that is used twice, or is an operational one, or a covariate that is not
     among the outcomes recorded.
+
+    >>> from policies.statistics.sample import CLICKS, evidence
+    >>> [each.spec.name for each in measure(Traffic.of(evidence()), [CLICKS])]
+    ['clicks', 'error_share', 'first_byte_mean', 'last_byte_mean']
     """
     names = [spec.name for spec in metrics]
     clashes = sorted({name for name in names if names.count(name) > 1 or name in RESERVED})
@@ -193,7 +238,13 @@ def _declared(traffic: Traffic, spec: MetricSpec, recorded: set[str], spare: Flo
 
 
 def stacked(rows: Sequence[NDArray[Any] | None], out: Floats) -> Floats:
-    """Arrays (B,), one for each of a traffic's ``cells``, written into ``out`` (E, V, B); None is zeros."""
+    """Arrays (B,), one for each of a traffic's ``cells``, written into ``out`` (E, V, B); None is zeros.
+
+    Raises ValueError for rows that do not fit.
+
+    >>> stacked([np.array([1, 2]), None], np.empty((1, 2, 2))).tolist()
+    [[[1.0, 2.0], [0.0, 0.0]]]
+    """
     nothing = np.zeros(out.shape[2])
     if rows:
         np.concatenate([nothing if row is None else row for row in rows], out=out.reshape(-1))

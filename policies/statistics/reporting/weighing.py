@@ -56,7 +56,15 @@ class Weighing:
 
     @staticmethod
     def of(traffic: Traffic, counts: Counts, settings: AnalysisSettings) -> Weighing:
-        """A variant's own mean weighs epochs by all variants' traffic, a comparison as the settings say."""
+        """A variant's own mean weighs epochs by all variants' traffic, a comparison as the settings say.
+
+        Raises nothing. Source: Cochran (1954).
+
+        >>> from policies.statistics.sample import evidence
+        >>> traffic = Traffic.of(evidence())
+        >>> Weighing.of(traffic, traffic.requests, AnalysisSettings()).weights.tolist()
+        [[0.5, 0.5]]
+        """
         usable, cmh = counts.clusters > 1, settings.weighting == "cmh"
         everything = counts.total.sum(axis=1)
         known: dict[tuple[bytes, int], int] = {}

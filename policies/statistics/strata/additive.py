@@ -105,7 +105,12 @@ class Information:
         return Information(self.matrix + matrix, self.vector + about)
 
     def merge(self, other: Information) -> Information:
-        """Of both sets of epochs. Raises ValueError for other numbers of variants."""
+        """Of both sets of epochs. Raises ValueError for other numbers of variants.
+
+        >>> one = Information.none(2).add([Mean(1.0, 1.0, 9, 10), Mean(3.0, 1.0, 9, 10)])
+        >>> one.merge(one).vector.tolist()
+        [-2.0, 2.0]
+        """
         if self.vector.shape != other.vector.shape:
             shapes = f"{len(self.vector)} and {len(other.vector)}"
             raise ValueError(f"cannot merge information on {shapes} variants")
@@ -115,6 +120,10 @@ class Information:
         """Counting as this share of itself, as in a power prior (Ibrahim & Chen 2000): evidence that ages.
 
         The values stay and their variances grow by 1 / discount. Raises ValueError below 0.
+
+        >>> one = Information.none(2).add([Mean(1.0, 1.0, 9, 10), Mean(3.0, 1.0, 9, 10)])
+        >>> one.scaled(0.5).fit().values, one.scaled(0.5).fit().quasi_variances
+        ((-1.0, 1.0), (2.0, 2.0))
         """
         nonnegative("discount", discount)
         return Information(self.matrix * discount, self.vector * discount)
@@ -123,7 +132,10 @@ class Information:
         """The values A+ b with the covariance A+; ``NotEstimable`` when no two variants share an epoch.
 
         Of variants in several parts that nothing joins, the part with the most variants is kept (the first
-        of those as large) and the others are named in ``not_estimable``.
+        of those as large) and the others are named in ``not_estimable``. Raises nothing. Source: see above.
+
+        >>> Information.none(2).add([Mean(1.0, 1.0, 9, 10), Mean(3.0, 1.0, 9, 10)]).fit().values
+        (-1.0, 1.0)
         """
         kept = largest_component(self.matrix)
         if len(kept) < 2:
@@ -221,7 +233,14 @@ def linear_map(precisions: Floats) -> tuple[Floats, tuple[int, ...]] | NotEstima
 
 
 def fitted(values: Floats, covariance: Floats, kept: Sequence[int], count: int) -> AdditiveFit:
-    """A fit of ``count`` variants from values (C,) and covariance (C, C) of those ``kept``, on any level."""
+    """A fit of ``count`` variants from values (C,) and covariance (C, C) of those ``kept``, on any level.
+
+    In the metric's unit (squared). Raises nothing. Source: Firth & de Menezes (2004) for the quasi-variances.
+
+    >>> fit = fitted(np.array([1.0, 3.0]), np.diag([1.0, 1.0]), (0, 1), 3)
+    >>> fit.values, fit.quasi_variances, fit.not_estimable
+    ((-1.0, 1.0, nan), (1.0, 1.0, inf), (2,))
+    """
     centre = np.eye(len(kept)) - 1.0 / len(kept)
     diagonal = np.diag(covariance)
     apart, worst = quasi_variances(diagonal[:, None] + diagonal - 2.0 * covariance)

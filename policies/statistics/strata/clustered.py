@@ -43,7 +43,11 @@ class Counts:
 
     @staticmethod
     def of(array: Floats) -> Counts:
-        """From the counts (E, V, B) themselves."""
+        """From the counts (E, V, B) themselves.
+
+        >>> Counts.of(np.array([[[2.0, 0.0, 1.0]]])).clusters.tolist()
+        [[2]]
+        """
         held = array != 0.0
         clusters = held.view(np.int8).sum(axis=2, dtype=np.int32).astype(np.int64)
         total, known = array.sum(axis=2), clusters > 1
@@ -53,7 +57,12 @@ class Counts:
         return Counts(array, held, total, clusters, factor)
 
     def clusters_over(self, kept: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """How many buckets of each variant hold anything in any of the kept epochs (E,): (V,)."""
+        """How many buckets of each variant hold anything in any of the kept epochs (E,): (V,).
+
+        >>> counts = Counts.of(np.array([[[2.0, 0.0]], [[0.0, 1.0]]]))
+        >>> counts.clusters_over(np.array([True, True])).tolist()
+        [2]
+        """
         held: NDArray[np.bool_] = self.held if kept.all() else self.held[kept]
         clusters: NDArray[np.int64] = np.count_nonzero(held.any(axis=0), axis=1)
         return clusters
@@ -90,7 +99,15 @@ class Panel:
 
     @staticmethod
     def of(counts: Counts, numerator: Floats, spare: Floats | None = None) -> Panel:
-        """From counts and numerators (E, V, B), in few passes; ``spare``, of their shape, is overwritten."""
+        """From counts and numerators (E, V, B), in few passes; ``spare``, of their shape, is overwritten.
+
+        Raises nothing. Source: Deng, Knoblich & Lu (2018) for the linearisation.
+
+        >>> n = np.array([[[2.0, 2.0], [1.0, 3.0]]])  # one epoch, two variants, two buckets
+        >>> panel = Panel.of(Counts.of(n), np.array([[[0.0, 2.0], [1.0, 2.0]]]))
+        >>> panel.level.tolist(), panel.variance.round(6).tolist()
+        ([[0.5, 0.75]], [[0.25, 0.015625]])
+        """
         total, won = counts.total, numerator.sum(axis=2)
         level = np.divide(won, total, out=np.zeros(total.shape), where=total > 0)
         residual = np.multiply(counts.array, level[:, :, None], out=spare)
@@ -117,12 +134,24 @@ class Panel:
 
     @property
     def measurable(self) -> NDArray[np.bool_]:
-        """Where values are small enough that no power of them that is needed overflows, (E, V)."""
+        """Where values are small enough that no power of them that is needed overflows, (E, V).
+
+        >>> n = np.array([[[2.0, 2.0], [1.0, 3.0]]])  # one epoch, two variants, two buckets
+        >>> panel = Panel.of(Counts.of(n), np.array([[[0.0, 2.0], [1.0, 2.0]]]))
+        >>> panel.measurable.tolist()
+        [[True, True]]
+        """
         small: NDArray[np.bool_] = (np.abs(self.level) < LARGEST) & (self.variance < LARGEST**2)
         return small
 
     def usable(self, control: int, treatment: int) -> NDArray[np.bool_]:
-        """The epochs (E,) in which both variants have at least two clusters."""
+        """The epochs (E,) in which both variants have at least two clusters.
+
+        >>> n = np.array([[[2.0, 2.0], [1.0, 3.0]]])  # one epoch, two variants, two buckets
+        >>> panel = Panel.of(Counts.of(n), np.array([[[0.0, 2.0], [1.0, 2.0]]]))
+        >>> panel.usable(0, 1).tolist()
+        [True]
+        """
         return (self.clusters[:, control] > 1) & (self.clusters[:, treatment] > 1)
 
     def combine(self, weights: Floats, maps: Floats | None = None) -> Combined:
@@ -130,7 +159,13 @@ class Panel:
 
         Each epoch adds ``W_e`` times what ``BucketSums.influence`` says of it, and nothing where a variant
         has fewer than two clusters: a weighting serves the variants that have data wherever it has weight.
-        ``maps`` (V, C, E) are further weights of all means together, of which the influence is wanted.
+        ``maps`` (V, C, E) are further weights of all means together, of which the influence is wanted. Raises
+        nothing. Source: Liang & Zeger (1986) for clustering.
+
+        >>> n = np.array([[[2.0, 2.0], [1.0, 3.0]]])  # one epoch, two variants, two buckets
+        >>> panel = Panel.of(Counts.of(n), np.array([[[0.0, 2.0], [1.0, 2.0]]]))
+        >>> panel.combine(np.array([[1.0]])).value.tolist()
+        [[0.5], [0.75]]
         """
         variants, count = self.level.shape[1], len(weights)
         rows = np.broadcast_to(weights, (variants, *weights.shape))

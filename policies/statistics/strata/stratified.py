@@ -1,7 +1,7 @@
 """What is the effect over several epochs, when the weights changed between them?
 
 The difference is taken within each epoch and then averaged. Pooling the epochs first would compare traffic
-of different times with each other (Simpson's paradox): a ramp can turn every epoch's gain into a loss.
+of different times with each other (Simpson 1951): a ramp can turn every epoch's gain into a loss.
 """
 
 from __future__ import annotations
