@@ -1,7 +1,7 @@
 """How far apart are two rates, by intervals in closed form: Newcombe, Wald, Agresti and Caffo?
 
-Treatment b minus control a, in shares (0.01 is one percentage point). Every p-value here is that of the
-interval it stands beside, so that the two always agree about zero.
+Treatment b minus control a, in shares (0.01 is one percentage point), as Newcombe (1998) compares them. Every
+p-value here is that of the interval it stands beside, so that the two always agree about zero.
 """
 
 from __future__ import annotations

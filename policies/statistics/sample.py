@@ -1,0 +1,64 @@
+"""What does a small experiment's evidence look like? Made of patterns, for the examples in docstrings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from policies.latency_cells import CELLS
+from policies.metric import MetricSpec
+from policies.statistics.evidence import BucketSums, EpochEvidence, ExperimentEvidence, VariantEvidence
+
+BUCKETS: Final = 256
+GROUPS: Final = 4
+CLICKS: Final = MetricSpec("clicks", "binary")
+
+
+def evidence(effect: int = 1) -> ExperimentEvidence:
+    """Two epochs of an hour, (B,) of one unit a bucket that sends four requests with an outcome each.
+
+    Control ``a`` has 1.5 clicks a unit; ``b`` has ``effect`` more on every fourth unit, and is slower by five
+    latency cells (a tenth). The second epoch, which has not ended, sends three units of four to ``b``.
+
+    >>> found = evidence().epochs[0].variants["b"]
+    >>> found.units, int(found.requests.sum()), round(found.outcomes["clicks"].mean, 6)
+    (128.0, 512, 0.4375)
+    """
+    first, second = {"a": 1.0, "b": 1.0}, {"a": 1.0, "b": 3.0}
+    place = np.arange(BUCKETS)
+    return ExperimentEvidence(
+        "example",
+        "a",
+        (
+            EpochEvidence(1, 0.0, 3600.0, first, _variants(place % 2 == 0, effect)),
+            EpochEvidence(2, 3600.0, None, second, _variants(place % 4 == 0, effect)),
+        ),
+    )
+
+
+def _variants(control: np.ndarray, effect: int) -> dict[str, VariantEvidence]:
+    return {"a": _variant(control, 0, 0), "b": _variant(~control, effect, 5)}
+
+
+def _variant(mine: np.ndarray, effect: int, slower: int) -> VariantEvidence:
+    place = np.arange(BUCKETS)
+    requests = 4 * mine.astype(np.int64)
+    clicks = np.where(mine, (place // 4) % 4 + effect * (place % 16 < 4), 0).clip(max=4)
+    seconds = requests * (0.02 + 0.001 * (place // 4 % 5) + 0.002 * slower)
+    cells = np.zeros((GROUPS, CELLS), np.int64)
+    np.add.at(cells, (place // 4 % GROUPS, 240 + slower + place // 16 % 8), requests)
+    return VariantEvidence(
+        requests=requests,
+        errors=mine.astype(np.int64) * (place % 64 < 4),
+        first_byte=seconds,
+        last_byte=1.5 * seconds,
+        units=float(mine.sum()),
+        units_variance=0.0,
+        first_byte_histogram=cells,
+        last_byte_histogram=cells,
+        outcomes={"clicks": BucketSums(requests, clicks)},
+        immature_requests=0,
+        fallback_requests=int(mine[0]),
+        capped={},
+    )
