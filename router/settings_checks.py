@@ -177,8 +177,8 @@ def _metric(names: Names, metric: Metric, raw: Mapping[str, Any], path: Path) ->
 def _analysis(names: Names, analysis: Analysis, raw: Mapping[str, Any], path: Path) -> Iterator[Problem]:
     for name in ("alpha", "srm_alpha"):
         level = getattr(analysis, name)
-        if not 0 < level < 1:
-            yield Problem((*path, name), level, "is no level", "a number between 0 and 1, not either")
+        if not 0 < level < 0.5:
+            yield Problem((*path, name), level, "is no level", "a number above 0 and below 0.5")
     share = analysis.max_immature_share
     if not 0 <= share <= 1:
         yield Problem((*path, "max_immature_share"), share, "is no share", "a number from 0 to 1")

@@ -218,7 +218,7 @@ def test_all_mistakes_are_named_in_one_go_in_the_order_of_the_lines() -> None:
             "/experiments/ranker/cookie/name",
             "is no cookie's name",
         ),
-        ("attribution: 3d", "analysis: {alpha: 1}", "/experiments/ranker/analysis/alpha", "is no level"),
+        ("attribution: 3d", "analysis: {alpha: 0.5}", "/experiments/ranker/analysis/alpha", "is no level"),
         ("attribution: 3d", "running: maybe", "/experiments/ranker/running", "true or false"),
         ("limits: {", "limits: {body_bytes: 0, ", "/limits/body_bytes", "is not above 0"),
         ("limits: {", "limts: {", "/limts", "did you mean 'limits'"),
