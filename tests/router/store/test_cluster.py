@@ -34,7 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 async def redis(cluster: Cluster) -> AsyncIterator[Redis]:
-    client = connect(f"{cluster.url}?socket_timeout=0.5&socket_connect_timeout=0.5")
+    client = connect(f"{cluster.url}?socket_timeout=2&socket_connect_timeout=10")
     for node in await primaries(client):
         await node.flushall()
     yield client
@@ -131,7 +131,7 @@ async def test_a_replica_takes_over(tmp_path: Path) -> None:
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", 1000)
         replica = server(find_server(), tmp_path / "replica", *options)
         replica.start()
-        redis = connect(f"{cluster.url}?socket_timeout=0.5&socket_connect_timeout=0.5")
+        redis = connect(f"{cluster.url}?socket_timeout=2&socket_connect_timeout=10")
         try:
             replica.ask("CLUSTER", "MEET", "127.0.0.1", holder.port)
             name = identity(holder)
