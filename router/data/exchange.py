@@ -95,7 +95,7 @@ class Exchange(Deciding):
         self._pool = pool
         pool.acquire(self)
         if entry.mirror is not None:
-            entry.mirror.follow(self)
+            self.client.plane.shadows.follow_soon(entry.mirror, self)
 
     def _answer_locally(self) -> None:
         """One of the service's own routes: not forwarded, in no experiment."""
@@ -169,9 +169,8 @@ class Exchange(Deciding):
             self._hold_or_let_go()
             client.resume_reading()
 
-    def sent_as(self, connection: BackendConnection) -> tuple[bytes, bytes | memoryview]:
-        """What `send` has just written to this connection: up to the target, and behind the Host header."""
-        data = self.client.plane.last_written
+    def sent_as(self, connection: BackendConnection, data: bytes) -> tuple[bytes, bytes | memoryview]:
+        """What `send` wrote to this connection, ``data``: up to the target, and behind the Host header."""
         head = self.method + b" " + self.target
         start = len(head) + len(connection.address.request_tail)
         return head, data[start:] if len(data) <= JOINED else memoryview(data)[start:]

@@ -59,7 +59,7 @@ class Copied:
         self.plain = plain
 
     def start(self) -> None:
-        """Send the copies: everything that is owed to others has been sent."""
+        """Send the copies."""
         self.starting = False
         for target, why in self.targets:
             pair = target.copy(self.head, self.rest, self.size, why, head_only=self.head_only, original=self)
@@ -110,13 +110,13 @@ class Mirroring(Exchange):
         """Send the request; then, where all of it is here, see to its copies."""
         super().send(connection)
         if self.copied.waiting:
-            self.see_to_copies(connection)
+            self.see_to_copies(connection, self.client.plane.last_written)
 
-    def see_to_copies(self, connection: BackendConnection) -> None:
-        """The request, or its beginning, has just been written to this connection."""
+    def see_to_copies(self, connection: BackendConnection, data: bytes) -> None:
+        """The request, or its beginning, was written to this connection as ``data``."""
         copied = self.copied
         copied.served_by = connection.pool.name
-        copied.head, rest = self.sent_as(connection)
+        copied.head, rest = self.sent_as(connection, data)
         if self.complete:
             self._copy(self._without_own(bytes(rest)) if self.odd else rest)
         else:
@@ -222,8 +222,8 @@ class Mirror:
         self._targets = targets
         self._all_wanted = all(target.shadow.share >= 1 for target in targets)
 
-    def follow(self, exchange: Exchange) -> None:
-        """See to the copies of a request whose unit is known, and that is sent, or waits for a connection.
+    def follow(self, exchange: Exchange, data: bytes) -> None:
+        """See to the copies of a request that was sent as ``data``, or still waits for a connection.
 
         Most requests are here whole, and their answers are compared with none: their copies are sent, and
         nothing more is asked of them. Any other becomes an exchange of another class.
@@ -238,12 +238,12 @@ class Mirror:
         owed = [(target, target.unpaired()) for target in targets]
         whole = connection is not None and exchange.complete and not (exchange.odd or exchange.head_only)
         if connection is None or not whole or not all(why for _, why in owed):
-            self._follow_on(exchange, owed)
+            self._follow_on(exchange, owed, data)
             return
-        head, rest = exchange.sent_as(connection)
+        head, rest = exchange.sent_as(connection, data)
         exchange.client.plane.shadows.copy_soon(owed, head, rest, exchange.received)
 
-    def _follow_on(self, exchange: Exchange, owed: Owed) -> None:
+    def _follow_on(self, exchange: Exchange, owed: Owed, data: bytes) -> None:
         place = _place(exchange)
         bucket = getrandbits(_BUCKET_BITS) if place is None else place % BUCKETS
         plain = type(exchange)
@@ -257,7 +257,7 @@ class Mirror:
         exchange.copied = copied
         exchange.__class__ = _class_of(plain)
         if exchange.connection is not None:
-            cast(Mirroring, exchange).see_to_copies(exchange.connection)
+            cast(Mirroring, exchange).see_to_copies(exchange.connection, data)
 
 
 def _place(exchange: Exchange) -> int | None:

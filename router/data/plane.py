@@ -48,7 +48,8 @@ class Plane:
         self.application: Application | None = None
         self.snapshot: Snapshot
         self._pools: dict[str, Pool] = {}
-        self.call_soon = asyncio.get_running_loop().call_soon
+        loop = asyncio.get_running_loop()
+        self.call_soon, self.call_later = loop.call_soon, loop.call_later
         self.shadows = Shadows(self, self.meter, Ledger("", forget) if ledger is None else ledger)
         self._outbox: list[tuple[asyncio.Transport, bytes]] = []
         self._tasks: set[asyncio.Task[None]] = set()

@@ -1,6 +1,6 @@
 """Which shadows has a worker, and when do copies start?
 
-Copies start when everything that clients and their backends are owed in this turn has been sent.
+Copies start a moment after their requests were sent, many at once.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from router.shadow_identity import generation
 if TYPE_CHECKING:
     from router.data.metering import Meter
 
+# The kernel may let the backend that was just sent a request run on this worker's processor, as soon as the
+# worker waits: what it did before that, for copies, would be time of the client's.
+_START_SECONDS = 0.001
 # More pairs than copies in flight: those that wait for a slice of time.
 _PAIRS_BEYOND = 64
 
@@ -45,7 +48,13 @@ class Host(Clock, Protocol):
     turn: int
 
     @property
+    def last_written(self) -> bytes: ...
+
+    @property
     def call_soon(self) -> Callable[[Callable[[], object]], object]: ...
+
+    @property
+    def call_later(self) -> Callable[[float, Callable[[], object]], object]: ...
 
 
 class Shadows:
@@ -57,6 +66,7 @@ class Shadows:
         self.ledger = ledger
         self._comparer = Comparer(ledger, asyncio.get_running_loop(), time)
         self._nobody = Nobody(host)
+        self._followed: list[tuple[Mirror, Exchange, bytes]] = []
         self._queue: list[Exchange] = []
         self._uncompared: list[tuple[Owed, bytes, bytes | memoryview, int]] = []
         self._ensemble = Ensemble({}, {})
@@ -64,21 +74,29 @@ class Shadows:
 
     # -- the request's path --------------------------------------------------------------------------------
 
+    def follow_soon(self, mirror: Mirror, exchange: Exchange) -> None:
+        """See to the copies of a request behind everything that is sent in this turn, itself included."""
+        if not self._followed:
+            self._host.call_soon(self._follow_all)
+        data = b"" if exchange.connection is None else self._host.last_written
+        self._followed.append((mirror, exchange, data))
+
+    def _follow_all(self) -> None:
+        followed, self._followed = self._followed, []
+        for mirror, exchange, data in followed:
+            mirror.follow(exchange, data)
+
     def start_soon(self, exchange: Exchange) -> None:
-        """Start the copies of a request behind everything that is to be sent in this turn."""
+        """Start the copies of a request, once its backend has had time to begin."""
         if not (self._queue or self._uncompared):
-            self._host.call_soon(self._start_next)
+            self._host.call_later(_START_SECONDS, self._start_all)
         self._queue.append(exchange)
 
     def copy_soon(self, owed: Owed, head: bytes, rest: bytes | memoryview, size: int) -> None:
         """The same for a whole request whose answer will be compared with none."""
         if not (self._queue or self._uncompared):
-            self._host.call_soon(self._start_next)
+            self._host.call_later(_START_SECONDS, self._start_all)
         self._uncompared.append((owed, head, rest, size))
-
-    def _start_next(self) -> None:
-        # What was written in this turn of the loop is sent at its end, so that copies are for the next one.
-        self._host.call_soon(self._start_all)
 
     def _start_all(self) -> None:
         queue, self._queue = self._queue, []

@@ -257,8 +257,8 @@ async def test_no_more_copies_are_in_flight_than_allowed(
         for _ in range(10):
             client.send("GET", "/?gate=g")
             assert (await client.answer())[0] == 200
-        await eventually(lambda: stage.sent == 3)
-        assert stage.counts.copies["dropped:in_flight"] == 7
+        await eventually(lambda: stage.eligible == 10)
+        assert (stage.sent, stage.counts.copies["dropped:in_flight"]) == (3, 7)
         candidate.open("g")
         await stage.settled(10)
     assert len(candidate.heads) == 3
