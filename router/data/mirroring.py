@@ -222,8 +222,8 @@ class Mirror:
         self._targets = targets
         self._all_wanted = all(target.shadow.share >= 1 for target in targets)
 
-    def follow(self, exchange: Exchange, data: bytes) -> None:
-        """See to the copies of a request that was sent as ``data``, or still waits for a connection.
+    def follow(self, exchange: Exchange, connection: BackendConnection | None, data: bytes) -> None:
+        """See to the copies of a request that was sent there as ``data``, or still waits for a connection.
 
         Most requests are here whole, and their answers are compared with none: their copies are sent, and
         nothing more is asked of them. Any other becomes an exchange of another class.
@@ -234,16 +234,17 @@ class Mirror:
             targets = tuple([target for target in targets if target.wants(place)])
             if not targets:
                 return
-        connection = exchange.connection
         owed = [(target, target.unpaired()) for target in targets]
-        whole = connection is not None and exchange.complete and not (exchange.odd or exchange.head_only)
-        if connection is None or not whole or not all(why for _, why in owed):
-            self._follow_on(exchange, owed, data)
+        plain = exchange.complete and not (exchange.odd or exchange.head_only or exchange.over)
+        if connection is None or not plain or not all(why for _, why in owed):
+            self._follow_on(exchange, owed, connection, data)
             return
         head, rest = exchange.sent_as(connection, data)
         exchange.client.plane.shadows.copy_soon(owed, head, rest, exchange.received)
 
-    def _follow_on(self, exchange: Exchange, owed: Owed, data: bytes) -> None:
+    def _follow_on(
+        self, exchange: Exchange, owed: Owed, connection: BackendConnection | None, data: bytes
+    ) -> None:
         place = _place(exchange)
         bucket = getrandbits(_BUCKET_BITS) if place is None else place % BUCKETS
         plain = type(exchange)
@@ -256,8 +257,8 @@ class Mirror:
             return
         exchange.copied = copied
         exchange.__class__ = _class_of(plain)
-        if exchange.connection is not None:
-            cast(Mirroring, exchange).see_to_copies(exchange.connection, data)
+        if connection is not None:
+            cast(Mirroring, exchange).see_to_copies(connection, data)
 
 
 def _place(exchange: Exchange) -> int | None:

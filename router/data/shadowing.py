@@ -26,6 +26,7 @@ from router.shadow_identity import generation
 
 if TYPE_CHECKING:
     from router.data.metering import Meter
+    from router.data.upstream import BackendConnection
 
 # The kernel may let the backend that was just sent a request run on this worker's processor, as soon as the
 # worker waits: what it did before that, for copies, would be time of the client's.
@@ -66,7 +67,7 @@ class Shadows:
         self.ledger = ledger
         self._comparer = Comparer(ledger, asyncio.get_running_loop(), time)
         self._nobody = Nobody(host)
-        self._followed: list[tuple[Mirror, Exchange, bytes]] = []
+        self._followed: list[tuple[Mirror, Exchange, BackendConnection, bytes]] = []
         self._queue: list[Exchange] = []
         self._uncompared: list[tuple[Owed, bytes, bytes | memoryview, int]] = []
         self._ensemble = Ensemble({}, {})
@@ -75,16 +76,24 @@ class Shadows:
     # -- the request's path --------------------------------------------------------------------------------
 
     def follow_soon(self, mirror: Mirror, exchange: Exchange) -> None:
-        """See to the copies of a request behind everything that is sent in this turn, itself included."""
-        if not self._followed:
-            self._host.call_soon(self._follow_all)
-        data = b"" if exchange.connection is None else self._host.last_written
-        self._followed.append((mirror, exchange, data))
+        """See to the copies of a request behind everything that is sent in this turn, itself included.
+
+        At once where it is not sent, or not here whole: what comes next must find that seen to.
+        """
+        connection = exchange.connection
+        if connection is None:
+            mirror.follow(exchange, None, b"")
+        elif not exchange.complete:
+            mirror.follow(exchange, connection, self._host.last_written)
+        else:
+            if not self._followed:
+                self._host.call_soon(self._follow_all)
+            self._followed.append((mirror, exchange, connection, self._host.last_written))
 
     def _follow_all(self) -> None:
         followed, self._followed = self._followed, []
-        for mirror, exchange, data in followed:
-            mirror.follow(exchange, data)
+        for mirror, exchange, connection, data in followed:
+            mirror.follow(exchange, connection, data)
 
     def start_soon(self, exchange: Exchange) -> None:
         """Start the copies of a request, once its backend has had time to begin."""

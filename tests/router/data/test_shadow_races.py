@@ -56,6 +56,45 @@ async def test_an_upload_that_ends_while_its_request_waits_to_be_sent_again_is_c
         main.stop()
 
 
+@pytest.mark.parametrize("compared", [1.0, 0.0])
+async def test_a_body_that_is_read_at_once_and_taken_in_by_slices_is_copied_whole(
+    tmp_path: Path, main_backend: Backend, candidate: Backend, compared: float
+) -> None:
+    body = bytes(range(256)) * 2000
+    shadow: dict[str, Any] = {"max_body": "1MiB", "compare": {"share": compared}}
+    async with staged(tmp_path, main_backend, candidate, **shadow) as stage:
+        client = await stage.connect()
+        head = b"POST /?do=mirror HTTP/1.1\r\nhost: m\r\ncontent-length: %d\r\n\r\n" % len(body)
+        (connection,) = await first_client(stage)
+        # As one read would bring it.
+        connection.data_received(head + body)
+        assert (await client.answer())[2] == body
+        await stage.settled(1)
+    assert candidate.seen[0].body == body
+
+
+@pytest.mark.parametrize("compared", [1.0, 0.0])
+async def test_requests_that_wait_for_a_connection_are_copied_whole(
+    tmp_path: Path, main_backend: Backend, candidate: Backend, compared: float
+) -> None:
+    config = mirrored(main_backend, candidate, compare={"share": compared}, max_in_flight=100)
+    config["backends"]["main"] |= {"max_connections": 1, "max_waiting": 100}
+    async with configured(tmp_path, config) as stage:
+        clients = [await stage.connect() for _ in range(40)]
+        for number, client in enumerate(clients):
+            client.send("POST", "/?do=mirror", body=b"%d" % number)
+        for number, client in enumerate(clients):
+            assert (await client.answer())[2] == b"%d" % number
+        await stage.settled(40)
+    assert sorted(int(seen.body) for seen in candidate.seen) == list(range(40))
+
+
+async def first_client(stage: Stage) -> list[Any]:
+    """The clients' connections, once there is one."""
+    await eventually(lambda: stage.running.plane.clients)
+    return list(stage.running.plane.clients)
+
+
 async def test_an_upload_that_outlives_its_shadow_is_not_copied(
     tmp_path: Path, main_backend: Backend, candidate: Backend
 ) -> None:
