@@ -1,4 +1,4 @@
-"""What does a small experiment's evidence look like? Made of patterns, for the examples in docstrings."""
+"""What does a small experiment look like, as evidence and in a report? Patterns, for the docstrings' examples."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import numpy as np
 from policies.latency_cells import CELLS
 from policies.metric import MetricSpec
 from policies.statistics.evidence import BucketSums, EpochEvidence, ExperimentEvidence, VariantEvidence
+from policies.statistics.reporting.comparer import Comparer
+from policies.statistics.reporting.settings import AnalysisSettings
+from policies.statistics.reporting.traffic import Traffic, measure
+from policies.statistics.reporting.weighing import Weighing
 
 BUCKETS: Final = 256
 GROUPS: Final = 4
@@ -35,6 +39,27 @@ def evidence(effect: int = 1) -> ExperimentEvidence:
             EpochEvidence(2, 3600.0, None, second, _variants(place % 4 == 0, effect)),
         ),
     )
+
+
+def traffic() -> Traffic:
+    """The evidence as arrays.
+
+    >>> traffic().units.tolist()
+    [[128.0, 128.0], [64.0, 192.0]]
+    """
+    return Traffic.of(evidence())
+
+
+def comparer() -> Comparer:
+    """The comparer of its clicks, to which 50 units of a variant are enough.
+
+    >>> comparer().metric.spec.name
+    'clicks'
+    """
+    seen, settings = traffic(), AnalysisSettings(minimum_units=50)
+    clicks = next(measure(seen, [CLICKS]))
+    assert clicks.counted is not None
+    return Comparer(clicks, Weighing.of(seen, clicks.counted, settings), settings)
 
 
 def _variants(control: np.ndarray, effect: int) -> dict[str, VariantEvidence]:

@@ -47,15 +47,8 @@ def probabilities_best(traffic: Traffic, comparer: Comparer, held: str | None) -
     with the reason when the evidence is too thin or not mature, for operational metrics, and when ``held``
     says why no effect can be trusted.
 
-    >>> from policies.statistics.sample import CLICKS, evidence
-    >>> from policies.statistics.reporting.settings import AnalysisSettings
-    >>> from policies.statistics.reporting.traffic import Traffic, measure
-    >>> from policies.statistics.reporting.weighing import Weighing
-    >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
-    >>> clicks = next(measure(traffic, [CLICKS]))
-    >>> weighing = Weighing.of(traffic, clicks.counted, settings)
-    >>> comparer = Comparer(clicks, weighing, settings)
-    >>> [round(chance, 4) for chance in probabilities_best(traffic, comparer, None)]
+    >>> from policies.statistics.sample import comparer, traffic
+    >>> [round(chance, 4) for chance in probabilities_best(traffic(), comparer(), None)]
     [0.0198, 0.9802]
     """
     metric, count = comparer.metric, len(traffic.variants)

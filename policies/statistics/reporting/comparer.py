@@ -44,14 +44,8 @@ class Comparer:
 
         In the metric's unit.
 
-        >>> from policies.statistics.sample import CLICKS, evidence
-        >>> from policies.statistics.reporting.settings import AnalysisSettings
-        >>> from policies.statistics.reporting.traffic import Traffic, measure
-        >>> from policies.statistics.reporting.weighing import Weighing
-        >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
-        >>> clicks = next(measure(traffic, [CLICKS]))
-        >>> weighing = Weighing.of(traffic, clicks.counted, settings)
-        >>> Comparer(clicks, weighing, settings).mean(1).value
+        >>> from policies.statistics.sample import comparer
+        >>> comparer().mean(1).value
         0.4375
         """
         row = self.weighing.own[variant]
@@ -60,14 +54,8 @@ class Comparer:
     def count(self, variant: int) -> float:
         """The outcomes or requests of a variant, in all epochs.
 
-        >>> from policies.statistics.sample import CLICKS, evidence
-        >>> from policies.statistics.reporting.settings import AnalysisSettings
-        >>> from policies.statistics.reporting.traffic import Traffic, measure
-        >>> from policies.statistics.reporting.weighing import Weighing
-        >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
-        >>> clicks = next(measure(traffic, [CLICKS]))
-        >>> weighing = Weighing.of(traffic, clicks.counted, settings)
-        >>> Comparer(clicks, weighing, settings).count(1)
+        >>> from policies.statistics.sample import comparer
+        >>> comparer().count(1)
         1280.0
         """
         found: float = self._total[variant]
@@ -78,14 +66,8 @@ class Comparer:
 
         Raises nothing. Source: Cochran (1954); with a covariate Deng et al. (2013).
 
-        >>> from policies.statistics.sample import CLICKS, evidence
-        >>> from policies.statistics.reporting.settings import AnalysisSettings
-        >>> from policies.statistics.reporting.traffic import Traffic, measure
-        >>> from policies.statistics.reporting.weighing import Weighing
-        >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
-        >>> clicks = next(measure(traffic, [CLICKS]))
-        >>> weighing = Weighing.of(traffic, clicks.counted, settings)
-        >>> round(Comparer(clicks, weighing, settings).difference(1).value, 9)
+        >>> from policies.statistics.sample import comparer
+        >>> round(comparer().difference(1).value, 9)
         0.0625
         """
         name, row, pair = self.metric.spec.name, self.weighing.pair[variant], (0, variant)
@@ -116,14 +98,8 @@ class Comparer:
     def thin(self, variants: Sequence[int], units: Sequence[float]) -> str | None:
         """Why these variants' means, of so many units, are not to be compared: too few or too large.
 
-        >>> from policies.statistics.sample import CLICKS, evidence
-        >>> from policies.statistics.reporting.settings import AnalysisSettings
-        >>> from policies.statistics.reporting.traffic import Traffic, measure
-        >>> from policies.statistics.reporting.weighing import Weighing
-        >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
-        >>> clicks = next(measure(traffic, [CLICKS]))
-        >>> weighing = Weighing.of(traffic, clicks.counted, settings)
-        >>> Comparer(clicks, weighing, settings).thin((0, 1), [49.0, 200.0])
+        >>> from policies.statistics.sample import comparer
+        >>> comparer().thin((0, 1), [49.0, 200.0])
         'a variant has fewer than 50 units'
         """
         settings = self._settings

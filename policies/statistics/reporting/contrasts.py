@@ -63,15 +63,8 @@ def contrasts(comparer: Comparer) -> Contrasts | NotEstimable:
     a covariate, CUPED on the influences, one theta for all variants (Deng et al. 2013). ``NotEstimable`` when
     the evidence is too thin.
 
-    >>> from policies.statistics.reporting.comparer import Comparer
-    >>> from policies.statistics.sample import CLICKS, evidence
-    >>> from policies.statistics.reporting.settings import AnalysisSettings
-    >>> from policies.statistics.reporting.traffic import Traffic, measure
-    >>> from policies.statistics.reporting.weighing import Weighing
-    >>> traffic, settings = Traffic.of(evidence()), AnalysisSettings(minimum_units=50)
-    >>> clicks = next(measure(traffic, [CLICKS]))
-    >>> weighing = Weighing.of(traffic, clicks.counted, settings)
-    >>> contrasts(Comparer(clicks, weighing, settings)).values.round(6).tolist()
+    >>> from policies.statistics.sample import comparer
+    >>> contrasts(comparer()).values.round(6).tolist()
     [-0.03125, 0.03125]
     """
     metric, fit = comparer.metric, comparer.weighing.fit
