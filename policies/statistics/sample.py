@@ -1,4 +1,4 @@
-"""What does a small experiment look like, as evidence and in a report? Patterns, for the docstrings' examples."""
+"""What does a small experiment look like, as evidence and in a report? For the docstrings' examples."""
 
 from __future__ import annotations
 
