@@ -15,6 +15,8 @@ from types import FrameType
 
 import uvicorn
 
+from router.events import say
+
 DRAIN_SECONDS = 30
 
 _SO_ATTACH_FILTER = 26
@@ -37,7 +39,8 @@ def refuse_new_connections(listener: socket.socket) -> None:
     try:
         listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
     except OSError as error:
-        log.warning("no filter for new connections while this process ends: %s", error)
+        text = f"no filter for new connections while this process ends: {error}"
+        say(log, "no_filter", text, logging.WARNING, detail=error)
 
 
 class Host(uvicorn.Server):

@@ -56,10 +56,12 @@ def configure(form: LogFormat) -> None:
 
 
 def _log_the_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    log.critical("the process ends: %r", error, exc_info=(kind, error, trace))
+    log.critical(
+        "the process ends: %r", error, exc_info=(kind, error, trace), extra={"event": "process_ends"}
+    )
 
 
 def _log_a_threads_end(ended: threading.ExceptHookArgs) -> None:
     name = "a thread" if ended.thread is None else f"thread {ended.thread.name}"
     error = ended.exc_value
-    log.error("%s ended: %r", name, error, exc_info=error)
+    log.error("%s ended: %r", name, error, exc_info=error, extra={"event": "thread_ended"})

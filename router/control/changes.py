@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 
 from policies.plan import Plan
 from router.control.difference import difference, document
-from router.control.events import event
 from router.epochs import advance, standing
 from router.errors import ConfigurationError, TurnoutError
+from router.events import event
 from router.experiment_policy import policy_of
 from router.settings import Experiment, Settings
 from router.state import Ending, State, encode_state

@@ -19,9 +19,9 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from router.control.events import event
 from router.control.leadership import Leadership
 from router.errors import StoreUnavailable
+from router.events import event
 from router.settings import Experiment
 from router.state import Epoch, State
 from router.store import layout, states

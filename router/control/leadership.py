@@ -16,8 +16,8 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from router.control.events import event
 from router.errors import StoreUnavailable
+from router.events import event
 from router.store.lease import Lease, acquire, release
 
 LEASE_SECONDS: Final = 3.0

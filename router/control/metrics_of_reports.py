@@ -15,8 +15,8 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.asyncio import Redis
 
-from router.control.events import event
 from router.errors import StoreUnavailable
+from router.events import event
 from router.settings import Experiment
 from router.store import states
 

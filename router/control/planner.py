@@ -21,13 +21,13 @@ from policies.policy import NOT_BEFORE
 from policies.steering import Steered
 from router.cancelling import end_all
 from router.control.changes import Author, Edit, commit, follow
-from router.control.events import event
 from router.control.leadership import Leadership
 from router.control.planning_book import PlanningBook, Said
 from router.control.planning_task import Result, Task, make_task, notes_of
 from router.control.webhooks import Hooks
 from router.epochs import next_due
 from router.errors import StoreUnavailable, TurnoutError
+from router.events import event
 from router.state import State
 from router.store import states
 from router.store.lease import LeaseLost

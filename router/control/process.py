@@ -23,6 +23,7 @@ from router.control.planner import keep_planning
 from router.control.planning_book import PlanningBook
 from router.control.startup import begin
 from router.control.watch import Sight, keep_watching
+from router.events import say
 from router.hosting import Host
 from router.last_state import save
 from router.options import ControlProcess
@@ -105,5 +106,6 @@ def _end_when_failed(host: Host, starting: asyncio.Future[None]) -> None:
 
 def _stop_when_broken(host: Host, task: asyncio.Future[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
-        log.error("a background task failed; the control process ends", exc_info=task.exception())
+        text = "a background task failed; the control process ends"
+        say(log, "task_failed", text, logging.ERROR, task.exception())
         host.should_exit = True

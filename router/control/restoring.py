@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from router.control.changes import Author, entry_of, record_of
-from router.control.events import event
 from router.control.token_file import load_tokens
 from router.errors import TurnoutError
+from router.events import event
 from router.last_state import load
 from router.state import State
 from router.store import states

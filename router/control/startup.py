@@ -20,10 +20,10 @@ from redis.asyncio import Redis
 from router.config_file import read_settings
 from router.control.changes import CONFIG_FILE, AppliedFile, Author, Edit, commit, files_after, follow
 from router.control.edits import set_configuration
-from router.control.events import event
 from router.control.file_digest import digest_of
 from router.epochs import advance
 from router.errors import StoreUnavailable
+from router.events import event
 from router.last_state import load as load_last_state
 from router.state import State
 from router.store import states

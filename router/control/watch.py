@@ -13,9 +13,9 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from router.control.changes import StateLost
-from router.control.events import event
 from router.control.token_file import save_tokens
 from router.errors import StoreUnavailable, TurnoutError
+from router.events import event
 from router.last_state import load, save
 from router.store import states
 from router.store.tokens import list_tokens

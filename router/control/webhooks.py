@@ -19,7 +19,7 @@ import httpx
 
 from policies.plan import Plan
 from policies.steering import Webhook
-from router.control.events import event
+from router.events import event
 
 NAMESPACE: Final = "turnout"
 AT_ONCE: Final = 16

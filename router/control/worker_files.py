@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
+from router.events import say
 from router.worker_totals import (
     FOLDER,
     Totals,
@@ -64,7 +65,8 @@ def _read(folder: Path) -> tuple[list[WorkerMetrics], Totals]:
         try:
             found = decode_worker(path.read_bytes())
         except (OSError, msgspec.MsgspecError) as error:
-            log.warning("the metrics of %s cannot be read: %s", path.stem, error)
+            text = f"the metrics of {path.stem} cannot be read: {error}"
+            say(log, "metrics_unreadable", text, logging.WARNING, worker=path.stem, detail=error)
             continue
         (living if alive else ended).append(found)
     totals = merge([gone.totals, *(each.totals for each in ended)])

@@ -10,6 +10,7 @@ from time import perf_counter
 
 from router.data.downstream import ClientConnection
 from router.data.exchange import Exchange
+from router.events import say
 
 log = logging.getLogger("turnout.access")
 
@@ -35,7 +36,7 @@ class LoggedExchange(Exchange):
         if slot is not None:
             about |= {"experiment": slot.accumulator.experiment, "variant": slot.variant}
         text = " ".join(f"{name}={value}" for name, value in about.items() if value != "")
-        log.info("request %s", text, extra={"event": "request", "about": about})
+        say(log, "request", f"request {text}", **about)
 
 
 class LoggedConnection(ClientConnection):

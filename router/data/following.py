@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from router.errors import StoreUnavailable
+from router.events import say
 from router.last_state import save
 from router.state import State
 from router.store import keys, states
@@ -35,9 +36,8 @@ def keep(data_dir: Path, state: State) -> None:
     try:
         save(data_dir, state)
     except OSError as error:
-        log.warning(
-            "version %d is not kept on disk, a start without Redis lacks it: %s", state.version, error
-        )
+        text = f"version {state.version} is not kept on disk, a start without Redis lacks it: {error}"
+        say(log, "state_not_kept", text, logging.WARNING, version=state.version, detail=error)
 
 
 class Adopting(Protocol):
@@ -97,14 +97,16 @@ class Follower:
             plane.adopt(state)
         except StoreUnavailable:
             raise
-        except Exception:
+        except Exception as error:
             # Whatever is wrong with it, what is in force goes on, here as in every other worker.
-            log.exception("version %d cannot be used; %d stays in force", version, self._report.version)
+            running = self._report.version
+            text = f"version {version} cannot be used; {running} stays in force"
+            say(log, "state_unusable", text, logging.ERROR, error, version=version, in_force=running)
             self._unusable = version
             return
         self.runs(state.version)
         keep(self._data_dir, state)
-        log.info("version %d is in force", state.version)
+        say(log, "in_force", f"version {state.version} is in force", version=state.version)
 
     async def _say(self) -> None:
         now = self._clock()

@@ -27,6 +27,7 @@ from router.data.recorder import Recorder, keep_flushing
 from router.data.service import make_service
 from router.data.shadow_ledger import Ledger, keep_sending
 from router.errors import StoreUnavailable
+from router.events import say
 from router.heartbeats import BEAT_SECONDS, Heartbeats
 from router.hosting import DRAIN_SECONDS, Host
 from router.last_state import load
@@ -115,7 +116,8 @@ async def run(options: WorkerProcess, ready: Callable[[], None]) -> None:
 def _stop_when_broken(host: Host, task: asyncio.Future[None]) -> None:
     """A background task that fails would leave a worker that only looks alive: it ends, and is replaced."""
     if not task.cancelled() and task.exception() is not None:
-        log.error("a background task failed; the worker ends", exc_info=task.exception())
+        text = "a background task failed; the worker ends"
+        say(log, "task_failed", text, logging.ERROR, task.exception())
         host.should_exit = True
 
 
@@ -141,10 +143,12 @@ async def adopt_first(plane: Plane, redis: Redis, data_dir: Path) -> State:
         state = load(data_dir)
         if state is not None:
             plane.adopt(state)
-            log.warning("%s; starting from the last snapshot, version %d", why, state.version)
+            text = f"{why}; starting from the last snapshot, version {state.version}"
+            say(log, "started_from_disk", text, logging.WARNING, version=state.version, detail=why)
             return state
         if why != said:
-            log.warning("waiting for a state to route by: %s, and %s has no last snapshot", why, data_dir)
+            text = f"waiting for a state to route by: {why}, and {data_dir} has no last snapshot"
+            say(log, "waiting_for_state", text, logging.WARNING, detail=why)
             said = why
         await asyncio.sleep(STATE_SECONDS)
 
@@ -182,7 +186,8 @@ async def _replay(recorder: Recorder) -> None:
             await asyncio.sleep(1)
             continue
         if batches:
-            log.info("sent %d batches that an earlier worker had kept", batches)
+            text = f"sent {batches} batches that an earlier worker had kept"
+            say(log, "batches_sent", text, batches=batches)
         return
 
 
@@ -194,4 +199,5 @@ async def _last_flush(recorder: Recorder, ledger: Ledger) -> None:
             await ledger.flush()
     except (StoreUnavailable, TimeoutError):
         kept = recorder.save(time())
-        log.warning("Redis does not answer; %d batches are kept in the journal for the next worker", kept)
+        text = f"Redis does not answer; {kept} batches are kept in the journal for the next worker"
+        say(log, "batches_kept", text, logging.WARNING, batches=kept)

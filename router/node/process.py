@@ -20,6 +20,7 @@ from router.control.metrics_of_workers import WorkersCollector
 from router.control.metrics_page import metrics_route
 from router.control.token_file import save_tokens
 from router.errors import StoreUnavailable, TurnoutError
+from router.events import say
 from router.heartbeats import Heartbeats
 from router.hosting import Host
 from router.node.answers import not_here
@@ -83,6 +84,7 @@ async def keep_tokens(redis: Redis, data_dir: Path) -> None:
             pass
         except (TurnoutError, OSError) as error:
             if not failing:
-                log.warning("the tokens' digests cannot be kept: %s", error)
+                text = f"the tokens' digests cannot be kept: {error}"
+                say(log, "tokens_not_kept", text, logging.WARNING, detail=error)
             failing = True
         await asyncio.sleep(TOKENS_SECONDS)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from router.logs import JsonLines
@@ -61,6 +62,14 @@ def test_every_line_is_an_object_and_every_request_has_one(backend: Backend, tmp
         assert (health["path"], health["status"], nonsense["status"]) == ("/_turnout/health", 200, 400)
         assert "secret" not in service.log.read_text()
 
+        url = f"http://127.0.0.1:{service.control_port}/api/v1/experiments/ranker"
+        weights = {"champion": 1, "challenger": 3}
+        edited = httpx.patch(url, json={"weights": weights}, headers={"if-match": "*"}, trust_env=False)
+        assert edited.status_code == 200, edited.text
+        (following,) = until(lambda: lines_of(service, "in_force"), "the worker said so")
+        assert (following["version"], following["message"]) == (2, "version 2 is in force")
+        assert following["logger"] == "turnout.data"
+
         (worker,) = service.workers()
         os.kill(worker, signal.SIGKILL)
         ended = until(lambda: lines_of(service, "process_ended"), "said")
@@ -70,10 +79,11 @@ def test_every_line_is_an_object_and_every_request_has_one(backend: Backend, tmp
         (ready,) = lines_of(service, "ready")
         assert (ready["data"], ready["workers"]) == (f"http://127.0.0.1:{service.port}", 1)
         assert ready["message"].startswith("ready: data http://")
-        (change,) = lines_of(service, "committed")
-        assert change["who"] == "config file"
+        first, _ = lines_of(service, "committed")
+        assert first["who"] == "config file"
         until(lambda: len(service.workers()) == 1, "there is a new worker")
     every = lines(service)
+    assert [line["message"] for line in every if line["event"] is None] == []
     assert all(list(line)[:5] == ["time", "level", "logger", "event", "message"] for line in every)
     assert {"turnout.supervisor", "turnout.control", "turnout.access"} <= {line["logger"] for line in every}
 
@@ -135,6 +145,7 @@ def test_what_nobody_caught_is_one_object_a_line_too() -> None:
         "error",
         "critical",
     ]
+    assert [line["event"] for line in (warning, thread, end)] == [None, "thread_ended", "process_ends"]
     assert warning["logger"] == "py.warnings"
     assert "two\nlines" in warning["message"]
     assert "thread worker bee ended: ZeroDivisionError" in thread["message"]

@@ -10,9 +10,9 @@ from router.control.api.endpoint import Answer, Call, Endpoint
 from router.control.api.queries import Why
 from router.control.changes import entry_of
 from router.control.edits import Conflict, NotFound
-from router.control.events import event
 from router.control.restoring import log, restore
 from router.control.token_file import save_tokens
+from router.events import event
 from router.last_state import load
 from router.store import states
 from router.store.audit import log_entry

@@ -15,8 +15,8 @@ from router.control.api.endpoint import Answer, Call, Desk, Endpoint
 from router.control.api.problem import MEDIA_TYPE, encode, problem, problem_of
 from router.control.api.reading import discard, read_body, read_data, read_query
 from router.control.changes import Author, entry_of
-from router.control.events import event
 from router.errors import StoreUnavailable, TurnoutError
+from router.events import event
 from router.store.audit import log_entry
 
 RETRY_AFTER_SECONDS = 1
