@@ -87,7 +87,7 @@ class Panel:
 
     ``residual`` (E, V, B) is numerator - mean * denominator; the rest is (E, V): ``won``, the sum of the
     numerators, ``level`` the mean (0 without data), its ``variance``, clustered, and ``cross``, its
-    covariance with variant 0's. A variance that is only rounding is 0.
+    covariance with variant 0's. What is only rounding is 0.
     """
 
     counts: Counts
@@ -115,6 +115,7 @@ class Panel:
         square = np.matmul(residual[:, :, None, :], residual[:, :, :, None])[:, :, 0, 0]
         square[square <= (ROUNDING * level * total) ** 2] = 0.0
         cross = np.matmul(residual, residual[:, 0, :, None])[:, :, 0] * counts.factor * counts.factor[:, :1]
+        cross[(square == 0.0) | (square[:, :1] == 0.0)] = 0.0
         return Panel(counts, residual, won, level, square * counts.factor**2, cross)
 
     @property

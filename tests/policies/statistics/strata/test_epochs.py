@@ -67,6 +67,8 @@ def test_what_varies_only_by_rounding_does_not_vary() -> None:
     """A mean of 0.1 in every bucket: sums of tenths are not exact, and their spread is no variance."""
     n = np.random.default_rng(5).poisson(5.0, (3, 2, 64)).astype(float)
     panel = Panel.of(Counts.of(n), n * 0.1)
+    assert not panel.variance.any()
+    assert not panel.cross.any()
     found = panel.combine(np.full((1, 3), 1.0 / 3.0), np.ones((2, 1, 3)))
     assert not found.variance.any()
     assert not found.influence.any()
