@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from math import inf
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from router.cli.change_lines import when
 from router.cli.interval_plot import interval_plot
-from router.cli.report_view import Effect, Interval, MetricMean, Report, Status
+from router.cli.report_bandit import print_bandit
+from router.cli.report_texts import interval_text, lift_text, mean_text, number, p_text
+from router.cli.report_view import Interval, Report, Status
 
 _STYLES: dict[Status, str] = {"ok": "green", "warning": "yellow", "alarm": "bold red"}
 _SHORT = {"no difference larger than the margin": "within margin"}
@@ -20,11 +22,10 @@ _DECISIONS = {"better": "bold green", "worse": "bold red"}
 
 def print_report(console: Console, report: Report) -> None:
     """Health first, then traffic, then each variant's own numbers, then what they differ by."""
-    when = datetime.fromtimestamp(report.computed_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     style = _STYLES[report.health]
     console.print(
         f"{escape(report.experiment)}: health [{style}]{report.health}[/], control {escape(report.control)}, "
-        f"{report.immature_share:.1%} of the requests not mature, computed {when}",
+        f"{report.immature_share:.1%} of the requests not mature, computed {when(report.computed_at)}",
         soft_wrap=True,
     )
     for check in report.checks:
@@ -45,6 +46,8 @@ def print_report(console: Console, report: Report) -> None:
         console.print(caption(report), soft_wrap=True)
     for line in without_estimate(report):
         console.print(line, soft_wrap=True)
+    if report.bandit is not None:
+        print_bandit(console, report.bandit, report.control)
 
 
 def traffic_table(report: Report) -> Table:
@@ -161,47 +164,9 @@ def plot(interval: Interval, estimate: float, width: int) -> str:
     return escape(interval_plot(low, estimate, high, width))
 
 
-def interval_text(interval: Interval) -> str:
-    """Both ends."""
-    low = "unbounded" if interval.low is None else number(interval.low, signed=True, digits=3)
-    high = "unbounded" if interval.high is None else number(interval.high, signed=True, digits=3)
-    return f"{low} to {high}"
-
-
-def lift_text(effect: Effect) -> str:
-    """The relative difference with its interval, in percent."""
-    lift = effect.lift
-    if lift is None:
-        return ""
-    if lift.low is None or lift.high is None:
-        return f"{lift.estimate:+.1%} (unbounded)"
-    return f"{lift.estimate:+.1%} ({lift.low:+.1%} to {lift.high:+.1%})"
-
-
 def caption(report: Report) -> str:
     """How the intervals may be read."""
     text = "Intervals hold however often one looks; decisions are adjusted for the number of comparisons."
     if any(effect.shown == "fixed" for effect in report.effects):
         text += " *: the planned look, valid once."
     return text
-
-
-def mean_text(mean: MetricMean | None) -> str:
-    """Mean and standard error."""
-    if mean is None or mean.mean is None:
-        return "none"
-    if mean.standard_error is None:
-        return number(mean.mean)
-    return f"{number(mean.mean)} ± {mean.standard_error:.2g}"
-
-
-def number(value: float | None, *, signed: bool = False, digits: int = 4) -> str:
-    """The digits that mean something."""
-    if value is None:
-        return "none"
-    return f"{value:+.{digits}g}" if signed else f"{value:.{digits}g}"
-
-
-def p_text(p_value: float) -> str:
-    """A p-value, without digits that mean nothing."""
-    return "p < 0.0001" if p_value < 0.0001 else f"p {p_value:.4f}"

@@ -97,8 +97,42 @@ class Effect(Struct, frozen=True):
         return self.fixed if self.shown == "fixed" else self.always_valid
 
 
+class BatchedDifference(Struct, frozen=True):
+    """A difference by batched OLS, or why there is none."""
+
+    epochs: int
+    difference: float | None
+    interval: Interval | None
+    reason: str | None
+
+
+class Contrast(Struct, frozen=True):
+    """An arm of a bandit against the control: for one look, and for one after every epoch."""
+
+    variant: str
+    fixed: BatchedDifference
+    always_valid: BatchedDifference
+
+
+class Regret(Struct, frozen=True):
+    """What was lost so far, in the metric's unit."""
+
+    estimate: float
+    standard_error: float
+
+
+class Bandit(Struct, frozen=True):
+    """What a bandit found at its last plan."""
+
+    metric: str
+    planned: float
+    contrasts: tuple[Contrast, ...]
+    regret: Regret | None
+    regret_reason: str | None
+
+
 class Report(Struct, frozen=True):
-    """A report, as far as the tables show it."""
+    """A report, as far as the tables show it; an older control plane says nothing of bandits."""
 
     experiment: str
     control: str
@@ -109,3 +143,4 @@ class Report(Struct, frozen=True):
     immature_share: float
     variants: tuple[Variant, ...]
     effects: tuple[Effect, ...]
+    bandit: Bandit | None = None

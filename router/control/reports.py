@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import Redis
 
+from policies.bandit.bandit import Bandit
 from policies.metric import MetricSpec
+from policies.policy import UnknownPolicy, UnusablePolicy, find_policy
 from policies.statistics.report import AnalysisSettings, report, to_json
+from policies.statistics.reporting.bandit import bandit_report
 from router.control.evidence import read_evidence
+from router.control.standing import standing
 from router.experiment_policy import metrics_of
 from router.settings import Experiment
 from router.state import State
+from router.store.plans import read_status
 
 
 async def report_of(redis: Redis, state: State, name: str, now: float) -> dict[str, Any]:
     """The report of a known experiment, as JSON's types."""
     experiment = state.settings.experiments[name]
     evidence = await read_evidence(redis, name, experiment, now)
+    said = standing(state, name, await read_status(redis, name)) if _is_bandit(experiment) else None
     metrics, settings = analysis_of(experiment)
-    return await asyncio.to_thread(lambda: to_json(report(evidence, metrics, settings, now)))
+    bandit = None if said is None else bandit_report(said.findings, said.at)
+    return await asyncio.to_thread(
+        lambda: to_json(replace(report(evidence, metrics, settings, now), bandit=bandit))
+    )
+
+
+def _is_bandit(experiment: Experiment) -> bool:
+    try:
+        return issubclass(find_policy(str(experiment.policy.get("kind"))), Bandit)
+    except (UnknownPolicy, UnusablePolicy):
+        return False
 
 
 def analysis_of(experiment: Experiment) -> tuple[list[MetricSpec], AnalysisSettings]:

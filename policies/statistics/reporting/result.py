@@ -174,8 +174,56 @@ class StatedPrior:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchedDifference:
+    """A difference by batched OLS over so many ``epochs``; without one, ``reason`` says why."""
+
+    epochs: int
+    difference: float | None = None
+    interval: Interval | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """An arm of a bandit against the control: ``fixed`` for one look, over all epochs that have both.
+
+    ``always_valid`` is for a look after every epoch that was closed, over those.
+    """
+
+    variant: str
+    fixed: BatchedDifference
+    always_valid: BatchedDifference
+
+
+@dataclass(frozen=True, slots=True)
+class Regret:
+    """What was lost so far against the arm that looks best now, in the metric's unit: an estimate."""
+
+    estimate: float
+    standard_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class BanditReport:
+    """What a bandit found when it ``planned`` last, in unix seconds, of the metric that it moves traffic by.
+
+    Batched OLS allows for weights that followed the outcomes, as the effects' intervals do not.
+    ``regret_reason`` says why no regret can be estimated.
+    """
+
+    metric: str
+    planned: float
+    contrasts: tuple[Contrast, ...]
+    regret: Regret | None = None
+    regret_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """Everything, health first. ``computed_at`` in unix seconds; metrics without a prior have a flat one."""
+    """Everything, health first. ``computed_at`` in unix seconds; metrics without a prior have a flat one.
+
+    ``bandit`` is None where none gave the traffic its weights.
+    """
 
     experiment: str
     control: str
@@ -187,3 +235,4 @@ class Report:
     immature_share: float
     variants: tuple[VariantReport, ...]
     effects: tuple[Effect, ...]
+    bandit: BanditReport | None = None

@@ -14,6 +14,7 @@ from router.control.api.queries import Newest, Why
 from router.control.changes import read_state
 from router.control.own_thread import in_own_thread
 from router.control.plan_records import replay, same
+from router.control.standing import standing
 from router.control.steering import tell
 from router.problems import InvalidConfiguration
 from router.state import State
@@ -134,16 +135,9 @@ def _replayed(record: PlanRecord) -> PlanView:
 
 def _view(state: State, name: str, status: PolicyStatus | None) -> PolicyView:
     """What the state keeps, or what the policy said since."""
-    experiment, epoch, kept = (
-        state.settings.experiments[name],
-        state.epochs.get(name),
-        state.progress.get(name),
-    )
-    newer = status is not None and epoch is not None and status.epoch == epoch.number
-    if status is not None and newer and (kept is None or status.at >= kept.at):
-        why, findings = status.why, status.findings
-    else:
-        why, findings = ("", {}) if kept is None else (kept.why, kept.findings)
+    experiment, epoch = state.settings.experiments[name], state.epochs.get(name)
+    said = standing(state, name, status)
+    findings = {} if said is None else said.findings
     phase, step, verdict = (findings.get(each) for each in ("phase", "step", "verdict"))
     return PolicyView(
         experiment=name,
@@ -156,9 +150,9 @@ def _view(state: State, name: str, status: PolicyStatus | None) -> PolicyView:
         phase=phase if isinstance(phase, str) else None,
         step=step if isinstance(step, int) else None,
         verdict=verdict if isinstance(verdict, str) else None,
-        why=why,
+        why="" if said is None else said.why,
         findings=findings,
-        progress={} if kept is None else kept.notes,
+        progress={} if said is None else said.notes,
         planned=None if status is None else status.at,
         due=status.due if status is not None and state.assigns(name) else None,
     )
