@@ -105,6 +105,11 @@ def known_kinds() -> tuple[str, ...]:
     return tuple(sorted({*_own(), *_installed()}))
 
 
+def is_own(kind: str) -> bool:
+    """Whether a policy of this kind is Turnout's own, and not one of an installed package."""
+    return kind in _own()
+
+
 def find_policy(kind: str) -> type[Policy]:
     """The policy of a kind; `UnknownPolicy` or `UnusablePolicy` where there is none.
 

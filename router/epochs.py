@@ -13,7 +13,8 @@ from math import inf
 from msgspec.structs import replace
 
 from policies.plan import Plan
-from router.experiment_policy import policy_of
+from router.experiment_policy import check_plan, first_plan
+from router.problems import InvalidConfiguration
 from router.settings import Experiment, Holdout, Layer, Schedule, Settings
 from router.state import Epoch, Progress, State
 
@@ -34,7 +35,8 @@ def advance(
     seconds) on. One that was stopped or removed keeps the record of its last epoch, closed: late outcomes
     still belong there, and when it comes back its numbers go on, so that new evidence never falls into an old
     epoch. Raises `ValueError` where there is neither ``previous`` nor ``key``, and where a plan's weights are
-    not those of the experiment's variants and their copies.
+    not the variants' and their copies'; `InvalidConfiguration` where a first plan cannot be made. But one
+    whose schedule begins by itself stays asleep then, so that it holds nothing else up.
     """
     if key is None:
         if previous is None:
@@ -55,9 +57,17 @@ def advance(
             continue
         plan = (planned or {}).get(name)
         if plan is None:
-            plan = policy_of(name, experiment).plan(None, now, None, {})
+            try:
+                plan = first_plan(name, experiment, now)
+            except InvalidConfiguration:
+                was = previous.settings.experiments.get(name) if previous else None
+                if previous is None or name not in previous.asleep or was != experiment:
+                    raise
+                asleep.append(name)  # its time came, and nobody asked: what else there is goes on
+                continue
             progress.pop(name, None)
-        check_plan(name, plan, experiment)
+        else:
+            check_plan(name, plan, experiment)
         if plan.progress or plan.findings:
             progress[name] = _progress(progress.get(name), plan, now)
         last = epochs.get(name)
@@ -109,6 +119,11 @@ def next_due(state: State, now: float) -> float:
     return min(moments, default=inf)
 
 
+def overdue(state: State, now: float) -> tuple[str, ...]:
+    """The experiments that are asleep beyond their schedule's start: they have no first plan."""
+    return tuple(name for name in state.asleep if _due(state.settings.experiments[name].schedule, now))
+
+
 def _due(schedule: Schedule | None, now: float) -> bool:
     if schedule is None:
         return True
@@ -118,15 +133,6 @@ def _due(schedule: Schedule | None, now: float) -> bool:
 
 def _moment(text: str | None) -> float | None:
     return None if text is None else datetime.fromisoformat(text).astimezone(UTC).timestamp()
-
-
-def check_plan(name: str, plan: Plan, experiment: Experiment) -> None:
-    """`ValueError` where a plan's weights are not those of the experiment's variants and their copies."""
-    wanted = experiment.variants.keys() | (plan.copies.keys() & plan.weights.keys())
-    if plan.weights.keys() != wanted:
-        raise ValueError(
-            f"plan of {name!r} has weights for {sorted(plan.weights)}; allowed: {sorted(wanted)}"
-        )
 
 
 def _progress(last: Progress | None, plan: Plan, now: float) -> Progress:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from policies.metric import MetricSpec
-from policies.policy import Allocation, Policy, UnknownPolicy, UnusablePolicy, find_policy, known_kinds
+from policies.plan import Plan
+from policies.policy import (
+    Allocation,
+    Policy,
+    UnknownPolicy,
+    UnusablePolicy,
+    find_policy,
+    is_own,
+    known_kinds,
+)
+from router.in_time import in_time
 from router.metric_priors import prior_of
 from router.problems import ABSENT, InvalidConfiguration, Path, Problem, listed
 from router.settings import Experiment
 from router.typed_reader import TypedReader
+
+_T = TypeVar("_T")
 
 
 def allocation_of(name: str, experiment: Experiment) -> Allocation:
@@ -51,10 +63,40 @@ def policy_of(name: str, experiment: Experiment) -> Policy:
     path: Path = ("experiments", name, "policy")
     policy, parameters = policy_with_parameters(experiment.policy, path)
     try:
-        return policy(allocation_of(name, experiment), parameters)
+        return _bounded(
+            experiment.policy, path, "is made", lambda: policy(allocation_of(name, experiment), parameters)
+        )
     except ValueError as error:
         problem = Problem(path, ABSENT, f"does not fit this experiment: {error}", "parameters that do")
         raise InvalidConfiguration([problem]) from None
+
+
+def first_plan(name: str, experiment: Experiment, now: float) -> Plan:
+    """What its policy plans at ``now`` (unix seconds) before anything is seen.
+
+    `InvalidConfiguration` where it cannot be made, fails, takes too long, or gives what is no plan of this
+    experiment.
+    """
+    policy = policy_of(name, experiment)
+    path: Path = ("experiments", name, "policy")
+    try:
+        plan = _bounded(experiment.policy, path, "plans", lambda: policy.plan(None, now, None, {}))
+        check_plan(name, plan, experiment)
+    except ValueError as error:
+        problem = Problem(path, ABSENT, f"cannot plan: {error}", "a policy that can")
+        raise InvalidConfiguration([problem]) from None
+    return plan
+
+
+def check_plan(name: str, plan: object, experiment: Experiment) -> None:
+    """`ValueError` where it is no plan, or its weights are not the variants' and their copies'."""
+    if not isinstance(plan, Plan):
+        raise ValueError(f"the policy returned {type(plan).__name__}; allowed: a Plan")
+    wanted = experiment.variants.keys() | (plan.copies.keys() & plan.weights.keys())
+    if plan.weights.keys() != wanted:
+        raise ValueError(
+            f"plan of {name!r} has weights for {sorted(plan.weights)}; allowed: {sorted(wanted)}"
+        )
 
 
 def policy_with_parameters(data: Mapping[str, Any], path: Path) -> tuple[type[Policy], Any]:
@@ -65,7 +107,7 @@ def policy_with_parameters(data: Mapping[str, Any], path: Path) -> tuple[type[Po
         problem = Problem((*path, "kind"), kind, wrong, listed(known_kinds()))
         raise InvalidConfiguration([problem])
     try:
-        policy = find_policy(kind)
+        policy = _bounded({"kind": kind}, path, "is imported", lambda: find_policy(kind))
     except UnknownPolicy as error:
         known = listed(error.known)
         problem = Problem((*path, "kind"), kind, "is no known policy", known, error.nearest)
@@ -79,3 +121,21 @@ def policy_with_parameters(data: Mapping[str, Any], path: Path) -> tuple[type[Po
     if reader.problems:
         raise InvalidConfiguration(reader.problems)
     return policy, parameters
+
+
+def _bounded(policy: Mapping[str, Any], path: Path, doing: str, job: Callable[[], _T]) -> _T:
+    """What a policy's code returns, or its `ValueError`; `InvalidConfiguration` where it does neither.
+
+    Turnout's own is run as it is. What an installed package's raises stops here, and so does what hangs.
+    """
+    if is_own(str(policy["kind"])):
+        return job()
+    try:
+        return in_time((doing, *path, repr(policy)), job)
+    except ValueError:
+        raise
+    except TimeoutError as error:
+        wrong = f"{error}, when it {doing}"
+    except Exception as error:
+        wrong = f"fails with {error!r}, when it {doing}"
+    raise InvalidConfiguration([Problem(path, ABSENT, wrong, "a policy that comes to an end")])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import Any, Final
@@ -22,12 +23,16 @@ from policies.steering import Steered
 from router.cancelling import end_all
 from router.control.changes import Author, Edit, commit, follow
 from router.control.leadership import Leadership
+from router.control.own_thread import in_own_thread
 from router.control.planning_book import PlanningBook, Said
 from router.control.planning_task import Result, Task, make_task, notes_of
 from router.control.webhooks import Hooks
-from router.epochs import next_due
+from router.epochs import next_due, overdue
 from router.errors import StoreUnavailable, TurnoutError
 from router.events import event
+from router.experiment_policy import first_plan
+from router.in_time import PLAN_SECONDS
+from router.problems import InvalidConfiguration
 from router.state import State
 from router.store import states
 from router.store.lease import LeaseLost
@@ -179,7 +184,7 @@ class Planner:
     ) -> State | None:
         """The state that follows, committed where it differs; None where another change came first."""
         plans = {name: each.plan for name, each in results.items() if _moves(state, name, each.plan)}
-        following = self._following(state, plans, now)
+        following = await self._following(state, plans, now)
         if following is state:
             return state
         for name in plans:
@@ -208,12 +213,21 @@ class Planner:
             event(log, "planned", experiment=name, epoch=following.epochs[name].number, why=plan.why)
         return following
 
-    def _following(self, state: State, plans: Mapping[str, Plan], now: float) -> State:
+    async def _following(self, state: State, plans: Mapping[str, Plan], now: float) -> State:
         scheduled = now >= self._schedule_due
         self._schedule_due = next_due(state, now)
         if not plans and not scheduled:
             return state
-        return follow(state, Edit(state.settings, state.endings), now, plans=plans)
+        edit = Edit(state.settings, state.endings)
+        following = await in_own_thread(partial(follow, state, edit, now, plans=plans), "follow")
+        for name in overdue(following, now):
+            self._schedule_due = min(self._schedule_due, now + PLAN_SECONDS)
+            experiment = following.settings.experiments[name]
+            try:
+                await in_own_thread(partial(first_plan, name, experiment, now), f"begin {name}")
+            except InvalidConfiguration as error:
+                self._fail(name, str(error))
+        return following
 
     async def _tell(self, before: State, after: State, results: Mapping[str, Result], now: float) -> None:
         """What the policies said, to whoever looks and to the webhooks."""

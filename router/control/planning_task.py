@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from math import inf
-from typing import Any, Final
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
@@ -17,15 +17,14 @@ from policies.policy import Policy
 from policies.steering import SERVICE, Steered
 from router.control.own_thread import in_own_thread
 from router.control.plan_records import compute, record_of, seed_of
-from router.epochs import check_plan
 from router.errors import TurnoutError
-from router.experiment_policy import policy_of
+from router.experiment_policy import check_plan, policy_of
+from router.in_time import PLAN_SECONDS
 from router.settings import Experiment
 from router.state import Progress, State
 from router.store.plans import PlanRecord
 
-# A plan that takes longer is waited for no more, and its policy is not asked again before it is done.
-PLAN_SECONDS: Final = 5.0
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Task:
         self.due = -inf
         self.known: Progress | None = None
         self._observer = observer
-        self._running: asyncio.Future[Plan] | None = None
+        self._running: asyncio.Future[Any] | None = None
         # For a steered policy: by epoch and variant the requests that were counted, and when they last grew.
         self._arrived: dict[tuple[int, str], int] = {}
         self._last_request: dict[str, float] = {}
@@ -66,7 +65,7 @@ class Task:
         epoch = state.epochs[self.name]
         notes = notes_of(state.progress.get(self.name))
         since = getattr(self.policy, "since", None)
-        began = -inf if since is None else float(since(notes))
+        began = -inf if since is None else float(await self._in_time(slots, partial(since, notes)))
         observed = await self._observer.look(redis, now, began)
         if epoch.rule is not None:
             observed = await self._observer.with_decisions(redis, observed, epoch, now)
@@ -80,7 +79,7 @@ class Task:
         )
         return Result(plan, await asyncio.to_thread(record))
 
-    async def _in_time(self, slots: asyncio.Semaphore, job: Callable[[], Plan]) -> Plan:
+    async def _in_time(self, slots: asyncio.Semaphore, job: Callable[[], _T]) -> _T:
         async with slots:
             running = in_own_thread(job, f"plan {self.name}")
             self._running = running
@@ -90,7 +89,7 @@ class Task:
             except TimeoutError:
                 raise TurnoutError(f"the policy has been planning for {PLAN_SECONDS:g} s") from None
 
-    def _done(self, running: asyncio.Future[Plan]) -> None:
+    def _done(self, running: asyncio.Future[Any]) -> None:
         self._running = None
         if not running.cancelled():
             running.exception()  # was given to whoever waited, if anybody still did
@@ -115,7 +114,7 @@ async def make_task(name: str, experiment: Experiment) -> Task | None:
 
     `router.problems.InvalidConfiguration` where its policy was installed, and is no longer.
     """
-    policy = policy_of(name, experiment)
+    policy = await in_own_thread(partial(policy_of, name, experiment), f"make {name}")
     if policy.interval is None:
         return None
     # Brings numpy and scipy, which takes a second of the loop's time anywhere but in a thread.

@@ -7,6 +7,7 @@ wait for a leader, and does not need one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
@@ -15,6 +16,7 @@ from policies.plan import Plan
 from policies.steering import Steered, Word
 from router.control.changes import Author, commit, read_state
 from router.control.edits import Conflict, experiment_of
+from router.control.own_thread import in_own_thread
 from router.control.plan_records import compute, record_of
 from router.epochs import advance, standing
 from router.experiment_policy import policy_of
@@ -27,7 +29,7 @@ async def tell(redis: Redis, name: str, word: Word, author: Author, clock: Calla
     while True:
         previous = await read_state(redis)
         now = clock()
-        plan, given = _planned(previous, name, word, now)
+        plan, given = await in_own_thread(partial(_planned, previous, name, word, now), f"tell {name}")
         others = {each: standing(previous, each) for each in previous.epochs if previous.assigns(each)}
         following = advance(previous, previous.settings, now, planned={**others, name: plan})
         if following is previous:

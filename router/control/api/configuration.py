@@ -18,6 +18,7 @@ from router.control.beginning import state_or_nothing
 from router.control.changes import AppliedFile, Edit, change, follow, read_state, record_of
 from router.control.file_digest import digest_of
 from router.control.movement import Move, moves
+from router.control.own_thread import in_own_thread
 from router.control.preconditions import PreconditionFailed, check_match, entity_tag
 from router.description import describe
 from router.problems import pointer_of
@@ -168,9 +169,10 @@ async def validate(call: Call) -> Answer:
     """Say what a configuration would do; nothing is changed."""
     state = await state_or_nothing(call.desk.redis, call.desk.data_dir, key=bytes(32))
     now = call.desk.clock()
-    following = follow(state, edits.set_configuration(state, call.data, prune=call.query.prune), now)
+    edit = partial(edits.set_configuration, state, call.data, prune=call.query.prune)
+    following = await in_own_thread(lambda: follow(state, edit(), now), "validate")
     record = record_of(state, following, call.author, now)
-    file = _file_of(call)
+    file = await in_own_thread(partial(_file_of, call), "validate")
     preview = Preview(
         version=state.version,
         changes=following is not state,
