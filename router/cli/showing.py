@@ -32,7 +32,7 @@ def show(output: Output, data: Any, table: Callable[[Console], None]) -> None:
 def console(*, to_stderr: bool = False) -> Console:
     """The terminal, or a wide page where there is none."""
     narrow = Console(stderr=to_stderr).is_terminal or "COLUMNS" in os.environ
-    return Console(highlight=False, width=None if narrow else _WIDTH, stderr=to_stderr)
+    return Console(highlight=False, emoji=False, width=None if narrow else _WIDTH, stderr=to_stderr)
 
 
 def to_yaml(data: Any) -> str:

@@ -84,7 +84,7 @@ def print_made(made: MadeToken, output: Output) -> None:
 
     def table(to: Console) -> None:
         to.print(escape(made.token), soft_wrap=True)
-        Console(stderr=True, highlight=False).print(
+        Console(stderr=True, highlight=False, emoji=False).print(
             escape(f"the token of {made.name}, {made.role}: keep it, it is not shown again (TURNOUT_TOKEN)"),
             soft_wrap=True,
         )

@@ -168,4 +168,4 @@ def _run(
         control_port=control_port,
         hold=hold,
     )
-    raise typer.Exit(asyncio.run(until_signal(run(scenario, options, Console()))))
+    raise typer.Exit(asyncio.run(until_signal(run(scenario, options, Console(emoji=False)))))

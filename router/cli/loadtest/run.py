@@ -57,7 +57,7 @@ class Found:
 
 async def run(options: Options, target: Target, output: Output) -> int:
     """The exit status: 0 where at least the first rate kept to all limits, else 1."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     if (options.from_file is None) == (options.from_traffic is None):
         raise ConfigurationError("the requests come from one place; allowed: --from-file or --from-traffic")
     host, port = _address(options.backend, target)
