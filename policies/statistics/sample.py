@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from policies.latency_cells import CELLS
 from policies.metric import MetricSpec
@@ -60,6 +61,17 @@ def comparer() -> Comparer:
     clicks = next(measure(seen, [CLICKS]))
     assert clicks.counted is not None
     return Comparer(clicks, Weighing.of(seen, clicks.counted, settings), settings)
+
+
+def latencies(slower: int = 0) -> NDArray[np.int64]:
+    """Counts (32, CELLS) of 32 groups of units: 25 requests in each of forty cells, from so many cells on.
+
+    >>> int(latencies().sum()), int(latencies(slower=20).nonzero()[1].min())
+    (32000, 220)
+    """
+    cells = np.zeros((32, CELLS), dtype=np.int64)
+    cells[:, 200 + slower : 240 + slower] = 25
+    return cells
 
 
 def _variants(control: np.ndarray, effect: int) -> dict[str, VariantEvidence]:

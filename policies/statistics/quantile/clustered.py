@@ -1,36 +1,27 @@
 """Between which latencies does a quantile lie, when a user sends many requests?
 
-The interval of Woodruff (1952) with the clustered variance of Deng, Knoblich & Lu (2018, "Applying the delta
-method in metric analytics", 4.2). The share F of requests at or below x is a ratio of sums over randomisation
-units, so with S_g of n_g requests in each of G groups of units and N requests,
-
-    var(F) = G / (G-1) * sum_g (S_g - F n_g)**2 / N**2,     design effect D = var(F) / (F (1-F) / N)
-
-and the quantile lies between the values at the shares q -+ t sqrt(D q (1-q) / N), Student's t on G - 1
-degrees of freedom. D is taken at both boundaries of the quantile's cell, the larger and at least 1. The naive
-interval (D = 1) covers two thirds instead of 95 % at ten requests a user. Ends are outer boundaries of their
-sketch cells, so that the sketch's relative error is inside.
+The interval of Woodruff (1952) with the clustered variance of Deng, Knoblich & Lu (2018), see ``ranked``: the
+quantile lies between the values at the shares q -+ t e, with e the standard error of its rank and Student's t
+on G - 1 degrees of freedom. The naive interval (a design effect of 1) covers two thirds instead of 95 % at
+ten requests a user. Ends are outer boundaries of their sketch cells, so that the sketch's relative error is
+inside.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import hypot, inf, sqrt
+from collections.abc import Callable
+from math import hypot, inf
 from typing import Final
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from policies.latency_cells import CELLS, GAMMA, RELATIVE_ERROR, value
+from policies.latency_cells import CELLS, GAMMA, RELATIVE_ERROR
 from policies.statistics.arguments import positive, share
 from policies.statistics.kernel import critical, two_sided
+from policies.statistics.quantile.ranked import Ranked
 from policies.statistics.quantile.sketch import MICROSECOND
 from policies.statistics.result import Estimate, NotEstimable
 
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64] | NDArray[np.float64]
 ASSUMPTIONS: Final = (
     "units are independent, and all requests of a unit are in one group",
     f"latencies are known to a relative error of {RELATIVE_ERROR:g}",
@@ -38,110 +29,6 @@ ASSUMPTIONS: Final = (
 _INTERVAL: Final = "clustered quantile interval"
 _DIFFERENCE: Final = "clustered difference of quantiles"
 _FARTHEST: Final = 38.0  # standard errors, where a normal tail leaves double precision
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """Where a quantile lies in a histogram: cumulative counts by cell (K), its rank and that rank's error."""
-
-    cumulative: list[float]
-    q: float
-    error: float
-    groups: int
-
-    @staticmethod
-    def of(method: str, histogram: ArrayLike, q: float) -> Ranked | NotEstimable:
-        """The q-quantile of counts (G, K); arguments and errors as for ``clustered_quantile``.
-
-        Source: Deng et al. (2018).
-
-        >>> from policies.latency_cells import CELLS
-        >>> cells = np.zeros((32, CELLS), dtype=np.int64)
-        >>> cells[:, 200:240] = 25
-        >>> round(Ranked.of("example", cells, 0.5).centre(0.0), 5)
-        0.00625
-        """
-        return Accumulated.of(histogram).ranked(method, q)
-
-    def cell(self, multiplier: float) -> int | None:
-        """The cell at the share q + multiplier * error; None beyond all that was seen.
-
-        Raises nothing.
-
-        >>> from policies.latency_cells import CELLS
-        >>> cells = np.zeros((32, CELLS), dtype=np.int64)
-        >>> cells[:, 200:240] = 25
-        >>> found = Ranked.of("example", cells, 0.5)
-        >>> found.cell(0.0), found.cell(1e6)
-        (219, None)
-        """
-        at, cumulative = self.q + multiplier * self.error, self.cumulative
-        if not 0.0 < at < 1.0:
-            return None
-        return bisect_left(cumulative, at * cumulative[-1] * (1.0 - 1e-12))
-
-    def centre(self, multiplier: float) -> float:
-        """The value of that cell in seconds; 0 and infinity beyond all that was seen.
-
-        Raises nothing.
-
-        >>> from policies.latency_cells import CELLS
-        >>> cells = np.zeros((32, CELLS), dtype=np.int64)
-        >>> cells[:, 200:240] = 25
-        >>> found = Ranked.of("example", cells, 0.5)
-        >>> found.centre(-1e6), round(found.centre(0.0), 5), found.centre(1e6)
-        (0.0, 0.00625, inf)
-        """
-        cell = self.cell(multiplier)
-        return value(cell) if cell is not None else (0.0 if multiplier < 0.0 else inf)
-
-
-@dataclass(frozen=True, slots=True)
-class Accumulated:
-    """A histogram (G, K) with its groups' ``sizes`` (G,) and cumulative counts, for many quantiles."""
-
-    cells: Floats
-    sizes: Floats
-    cumulative: list[float]
-
-    @staticmethod
-    def of(histogram: ArrayLike) -> Accumulated:
-        """Of counts (G, K); raises ValueError as ``clustered_quantile``.
-
-        >>> from policies.latency_cells import CELLS
-        >>> cells = np.zeros((32, CELLS), dtype=np.int64)
-        >>> cells[:, 200:240] = 25
-        >>> Accumulated.of(cells).cumulative[-1]
-        32000.0
-        """
-        cells = _checked(histogram)
-        return Accumulated(cells, cells.sum(axis=1), np.cumsum(cells.sum(axis=0)).tolist())
-
-    def ranked(self, method: str, q: float) -> Ranked | NotEstimable:
-        """The q-quantile; arguments and errors as for ``clustered_quantile``.
-
-        Source: Deng et al. (2018).
-
-        >>> from policies.latency_cells import CELLS
-        >>> cells = np.zeros((32, CELLS), dtype=np.int64)
-        >>> cells[:, 200:240] = 25
-        >>> Accumulated.of(cells).ranked("example", 0.95).groups
-        32
-        """
-        share("q", q)
-        groups, cumulative = int(np.count_nonzero(self.sizes)), self.cumulative
-        if groups < 2:
-            return NotEstimable(method, f"{groups} group(s) of units with requests, 2 are needed")
-        total = cumulative[-1]
-        cell = bisect_left(cumulative, q * total * (1.0 - 1e-12))
-        effect = 1.0
-        for edge in (cell - 1, cell):
-            below = cumulative[edge] / total if edge >= 0 else 0.0
-            if 0.0 < below < 1.0:
-                residual = self.cells[:, : edge + 1].sum(axis=1) - below * self.sizes
-                clustered = groups / (groups - 1) * float(np.square(residual).sum()) / total**2
-                effect = max(effect, clustered / (below * (1.0 - below) / total))
-        return Ranked(cumulative, q, sqrt(effect * q * (1.0 - q) / total), groups)
 
 
 def clustered_quantile(
@@ -156,9 +43,8 @@ def clustered_quantile(
     An end beyond all that was seen is infinite (below: 0). Returns ``NotEstimable`` for fewer than two groups
     with requests; raises ValueError for another shape or arguments out of range.
 
-    >>> cells = np.zeros((32, 600), dtype=np.int64)
-    >>> cells[:, 200:240] = 25
-    >>> result = clustered_quantile(cells, 0.5)
+    >>> from policies.statistics.sample import latencies
+    >>> result = clustered_quantile(latencies(), 0.5)
     >>> round(result.estimate, 5), round(result.low, 5), round(result.high, 5)
     (0.00625, 0.00613, 0.00664)
     """
@@ -170,10 +56,9 @@ def clustered_quantile(
 def ranked_quantile(found: Ranked, alpha: float, *, multiplier: float | None = None) -> Estimate:
     """``clustered_quantile`` of a quantile that has been found before; its results, errors and source.
 
-    >>> cells = np.zeros((32, 600), dtype=np.int64)
-    >>> cells[:, 200:240] = 25
-    >>> found = Accumulated.of(cells).ranked("example", 0.5)
-    >>> ranked_quantile(found, 0.05).estimate == clustered_quantile(cells, 0.5).estimate
+    >>> from policies.statistics.sample import latencies
+    >>> found = Ranked.of("example", latencies(), 0.5)
+    >>> ranked_quantile(found, 0.05).estimate == clustered_quantile(latencies(), 0.5).estimate
     True
     """
     width = critical(alpha, found.groups - 1) if multiplier is None else _multiplier(multiplier)
@@ -201,9 +86,8 @@ def clustered_quantile_difference(
     interval would just reach zero (None when a multiplier was given). Arguments, ``NotEstimable`` and errors
     as for ``clustered_quantile``.
 
-    >>> cells = np.zeros((32, 600), dtype=np.int64)
-    >>> cells[:, 200:240] = 25
-    >>> result = clustered_quantile_difference(cells, np.roll(cells, 20, axis=1), 0.5)
+    >>> from policies.statistics.sample import latencies
+    >>> result = clustered_quantile_difference(latencies(), latencies(slower=20), 0.5)
     >>> round(result.estimate, 5), result.low > 0, result.p_value < 0.001
     (0.00767, True, True)
     """
@@ -221,9 +105,8 @@ def ranked_difference(
 ) -> Estimate:
     """``clustered_quantile_difference`` of quantiles that have been found before; its results and source.
 
-    >>> cells = np.zeros((32, 600), dtype=np.int64)
-    >>> cells[:, 200:240] = 25
-    >>> found = Accumulated.of(cells).ranked("example", 0.5)
+    >>> from policies.statistics.sample import latencies
+    >>> found = Ranked.of("example", latencies(), 0.5)
     >>> ranked_difference(found, found, 0.05).p_value
     1.0
     """
@@ -247,48 +130,6 @@ def ranked_difference(
             ("multiplier", width),
         ),
     )
-
-
-def over_epochs(a: Sequence[ArrayLike], b: Sequence[ArrayLike]) -> tuple[Floats, Floats] | NotEstimable:
-    """Two variants' histograms over several epochs, (G, K) each, with every epoch at one share in both.
-
-    Summing histograms over epochs of different weights would compare one variant's mornings with the other's
-    evenings. Here each epoch counts by its share of all requests, in both variants; epochs that lack one of
-    them count in neither. Totals are the effective sizes, 1 / sum_e W_e**2 / n_e, so that what is computed of
-    them has the right variance. Returns ``NotEstimable`` when no epoch has both.
-
-    >>> morning, evening = np.eye(2, 600), np.eye(2, 600, k=50)
-    >>> a, b = over_epochs([9 * morning, evening], [morning, 9 * evening])
-    >>> bool(np.allclose(a, b))
-    True
-    """
-    if len(a) != len(b):
-        raise ValueError(f"a and b must have as many epochs, got {len(a)} and {len(b)}")
-    pairs = [(_checked(one), _checked(two)) for one, two in zip(a, b, strict=True)]
-    pairs = [(one, two) for one, two in pairs if one.any() and two.any()]
-    if not pairs:
-        return NotEstimable("quantiles over epochs", "no epoch in which both variants had requests")
-    sizes = np.array([[one.sum(), two.sum()] for one, two in pairs])
-    weights = sizes.sum(axis=1) / sizes.sum()
-    first, second = (
-        standardised(np.array([pair[side] for pair in pairs]), sizes[:, side], weights) for side in (0, 1)
-    )
-    return first, second
-
-
-def standardised(histograms: Floats, sizes: Floats, weights: Floats) -> Floats:
-    """One variant's histograms (E, G, K) of ``sizes`` > 0 (E,) as one (G, K), at the shares ``weights`` (E,).
-
-    The total is the effective size, ``1 / sum_e W_e**2 / n_e``. Raises nothing. Source: Cochran (1954).
-
-    >>> epochs = np.array([np.eye(2, 3), 9 * np.eye(2, 3, k=1)])
-    >>> standardised(epochs, np.array([2.0, 18.0]), np.array([0.5, 0.5])).round(2).tolist()
-    [[1.8, 1.8, 0.0], [0.0, 1.8, 1.8]]
-    """
-    factors = weights / sizes / float((weights**2 / sizes).sum())
-    # A product for each group, small enough for one processor: see ``over_rows``.
-    total: Floats = factors @ histograms.swapaxes(0, 1)
-    return total
 
 
 def _multiplier(value: float) -> float:
@@ -321,17 +162,7 @@ def _p_value(base: Ranked, other: Ranked, centres: tuple[float, float], freedom:
     return two_sided(high, freedom)
 
 
-def _checked(histogram: ArrayLike) -> Floats:
-    cells = np.asarray(histogram, dtype=np.float64)
-    if cells.ndim != 2 or cells.shape[1] != CELLS:
-        raise ValueError(f"histogram must have the shape (G, {CELLS}), got {cells.shape}")
-    if cells.size and not (cells.min() >= 0.0 and np.isfinite(cells).all()):
-        raise ValueError("histogram must have finite counts >= 0")
-    return cells
-
-
 METHODS: Final[dict[str, Callable[..., object]]] = {
     "clustered_quantile": clustered_quantile,
     "clustered_quantile_difference": clustered_quantile_difference,
-    "histograms_over_epochs": over_epochs,
 }

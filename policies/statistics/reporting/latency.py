@@ -10,13 +10,9 @@ from numpy.typing import NDArray
 from policies.latency_cells import CELLS
 from policies.statistics.always_valid import asymptotic
 from policies.statistics.kernel import critical, studentised
-from policies.statistics.quantile.clustered import (
-    Accumulated,
-    Ranked,
-    ranked_difference,
-    ranked_quantile,
-    standardised,
-)
+from policies.statistics.quantile.clustered import ranked_difference, ranked_quantile
+from policies.statistics.quantile.over_epochs import standardised
+from policies.statistics.quantile.ranked import Accumulated, Ranked
 from policies.statistics.reporting.compare import quantile
 from policies.statistics.reporting.result import Interval
 from policies.statistics.reporting.settings import AnalysisSettings

@@ -17,13 +17,10 @@ from policies.statistics.quantile.anytime import (
     anytime_quantile_test,
     empirical_process_lil_bound,
 )
-from policies.statistics.quantile.clustered import (
-    clustered_quantile,
-    clustered_quantile_difference,
-    over_epochs,
-)
+from policies.statistics.quantile.clustered import clustered_quantile, clustered_quantile_difference
 from policies.statistics.quantile.normal import QuantileInterval, quantile_difference
 from policies.statistics.quantile.order_statistic import Ranks, order_statistic_interval, quantile_ranks
+from policies.statistics.quantile.over_epochs import over_epochs
 from policies.statistics.quantile.sketch import Sketch, sketched_quantile
 from policies.statistics.result import Estimate, NotEstimable
 from policies.statistics.result import Test as Verdict

@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from policies.metric import MetricSpec
 from policies.statistics.always_valid import asymptotic
 from policies.statistics.means import Mean
-from policies.statistics.quantile.clustered import over_epochs
+from policies.statistics.quantile.over_epochs import over_epochs
 from policies.statistics.report import AnalysisSettings
 from policies.statistics.reporting.compare import Difference
 from policies.statistics.reporting.judge import units_needed
