@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.statistics.evidence import ROUNDING
 from policies.statistics.kernel import welch_df
 from policies.statistics.means import Mean
 from policies.statistics.reporting.compare import Difference
@@ -133,11 +134,29 @@ class Comparer:
         if spread == 0.0:
             return NotEstimable(self.metric.spec.name, "the covariate does not vary")
         theta = sum(float(y[1] @ x[1]) for y, x in zip(ys, xs, strict=True)) / spread
+        # Sums of weights are 1, so no mean over epochs is larger than the largest of one epoch.
+        largest, explained = (
+            float(np.abs(panel.level[inside][:, chosen]).max()) for panel in (self.metric.panel, covariate)
+        )
         sizes = covariate.total[inside][:, chosen].sum(axis=0)
         centre = float(sizes @ [value for value, _ in xs]) / float(sizes.sum())
         moved = []
         for (mean, pull), (value, pull_x) in zip(ys, xs, strict=True):
-            left = pull - theta * pull_x
+            left = unexplained(pull, theta * pull_x, largest + abs(theta) * explained)
             shifted = mean.value - theta * (value - centre)
             moved.append((Mean(shifted, float(left @ left), mean.df, mean.n), left))
         return moved
+
+
+def unexplained(pull: Floats, explained: Floats, level: float) -> Floats:
+    """What a covariate leaves of influences (..., B): of one that explains all only rounding is left, so 0.
+
+    ``level`` is how large the means were, both together, about which the influences were taken.
+
+    >>> unexplained(np.array([0.1, -0.1]), np.array([0.1 + 1e-17, -0.1]), 1.0).tolist()
+    [0.0, 0.0]
+    """
+    left: Floats = pull - explained
+    scale = level + np.linalg.norm(pull, axis=-1) + np.linalg.norm(explained, axis=-1)
+    left[np.linalg.norm(left, axis=-1) <= ROUNDING * scale] = 0.0
+    return left

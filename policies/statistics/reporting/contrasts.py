@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.statistics.reporting.comparer import Comparer
+from policies.statistics.reporting.comparer import Comparer, unexplained
 from policies.statistics.reporting.weighing import Fit
 from policies.statistics.result import NotEstimable
 from policies.statistics.strata.clustered import Combined, Panel
@@ -83,7 +83,9 @@ def contrasts(comparer: Comparer) -> Contrasts | NotEstimable:
         if spread == 0.0:
             return NotEstimable(name, "the covariate does not vary")
         theta = float(np.vdot(pulls, explained)) / spread
-        values, pulls = values - theta * known, pulls - theta * explained
+        reach = float(np.abs(fit.maps).sum(axis=(0, 2)).max())
+        level = reach * (_largest(metric.panel) + abs(theta) * _largest(covariate))
+        values, pulls = values - theta * known, unexplained(pulls, theta * explained, level)
     result = Contrasts(fit.variants, values, pulls @ pulls.T, fit.late)
     off = ~np.eye(len(fit.variants), dtype=bool)
     return NotEstimable(name, "zero variance") if result.between()[off].min() <= 0.0 else result
@@ -96,3 +98,7 @@ def _centred(fit: Fit, panel: Panel, combined: Combined) -> tuple[Floats, Floats
     common = panel.won.sum(axis=1) / np.where(total > 0.0, total, 1.0)
     values = np.einsum("vce,ev->c", fit.maps, panel.level - common[:, None])
     return values - values.mean(), combined.mapped - combined.mapped.mean(axis=0)
+
+
+def _largest(panel: Panel) -> float:
+    return float(np.abs(panel.level).max())

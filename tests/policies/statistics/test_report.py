@@ -10,7 +10,7 @@ import pytest
 
 from policies.metric import MetricSpec
 from policies.statistics.always_valid import asymptotic
-from policies.statistics.evidence import EpochEvidence, ExperimentEvidence
+from policies.statistics.evidence import BucketSums, EpochEvidence, ExperimentEvidence
 from policies.statistics.report import AnalysisSettings
 from policies.statistics.reporting.compare import quantile, quantiles
 
@@ -134,6 +134,27 @@ def test_a_covariate_takes_out_variance(world: Callable, judged: Callable, effec
         1.0 - (adjusted.standard_error / plain.standard_error) ** 2, rel=1e-6
     )
     assert adjusted.always_valid.low < 0.02 < adjusted.always_valid.high
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("offset", [0.0, 7.0, 1e9])
+def test_a_covariate_that_explains_all_leaves_nothing_to_compare(
+    world: Callable, judged: Callable, effect_of: Callable, seed: int, offset: float
+) -> None:
+    """What is left then is the rounding of sums, and no effect stands out of that."""
+    evidence = world(seed=seed, users=2000).run([{**EVEN, "c": 1.0}, {"a": 3.0, "b": 1.0, "c": 2.0}])
+    epochs = []
+    for epoch in evidence.epochs:
+        variants = {}
+        for name, each in epoch.variants.items():
+            before = each.outcomes["before"]
+            sums = BucketSums(before.denominator, 3.0 * before.numerator + offset * before.denominator)
+            variants[name] = replace(each, outcomes={"value": sums, "before": before})
+        epochs.append(replace(epoch, variants=variants))
+    found = judged(replace(evidence, epochs=tuple(epochs)), replace(VALUE, covariate="before"))
+    effect = effect_of(found, "value")
+    assert (effect.decision, effect.reason) == ("not enough data", "zero variance")
+    assert (effect.probability_best, effect.probability_best_reason) == (None, "zero variance")
 
 
 def test_slower_variants_show_in_means_and_quantiles(
