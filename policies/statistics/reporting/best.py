@@ -12,7 +12,7 @@ from policies.statistics.reporting.comparer import Comparer
 from policies.statistics.reporting.contrasts import contrasts
 from policies.statistics.reporting.traffic import Traffic
 from policies.statistics.result import NotEstimable
-from policies.statistics.strata.additive import quasi_variances
+from policies.statistics.strata.additive_fit import quasi_variances
 
 Chance = float | NotEstimable
 

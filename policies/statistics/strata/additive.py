@@ -16,38 +16,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, nan
+from math import isfinite
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from policies.statistics.arguments import nonnegative
 from policies.statistics.means import Mean
 from policies.statistics.result import NotEstimable
+from policies.statistics.strata.additive_fit import AdditiveFit, fitted
+from policies.statistics.strata.laplacian import grounded_inverse, largest_component
 
 Floats = NDArray[np.float64]
 
 _METHOD: Final = "additive model of variants and epochs"
-_LEAST_SHARE: Final = 1e-6  # of the smallest variance of a difference: no quasi-variance is smaller
-
-
-@dataclass(frozen=True, slots=True)
-class AdditiveFit:
-    """K variants on one scale, their common level taken out: the ``values`` sum to 0, in the metric's unit.
-
-    ``covariance`` (K, K) is theirs. ``quasi_variances`` (K,) stand in for it: v_j + v_k is the variance of
-    the difference of j and k, exactly for two and three variants, else as nearly as can be; ``worst_error``
-    is the largest relative error of such a difference's standard error. ``not_estimable``
-    are the variants that nothing joins to the others: NaN values, infinite quasi-variances.
-    """
-
-    values: tuple[float, ...]
-    quasi_variances: tuple[float, ...]
-    covariance: tuple[tuple[float, ...], ...]
-    worst_error: float = 0.0
-    not_estimable: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +124,7 @@ class Information:
         if len(kept) < 2:
             return NotEstimable(_METHOD, "no two variants share an epoch")
         inside = np.ix_(kept, kept)
-        grounded = _grounded_inverse(self.matrix[inside])
+        grounded = grounded_inverse(self.matrix[inside])
         return fitted(grounded @ self.vector[kept], grounded, kept, len(self.vector))
 
 
@@ -225,95 +208,11 @@ def linear_map(precisions: Floats) -> tuple[Floats, tuple[int, ...]] | NotEstima
     if len(kept) < 2:
         return NotEstimable(_METHOD, "no two variants share an epoch")
     grounded = np.zeros((len(kept), len(matrix)))
-    grounded[:, kept] = _grounded_inverse(matrix[kept][:, kept])
+    grounded[:, kept] = grounded_inverse(matrix[kept][:, kept])
     # b_c = sum_k p_ec (1[c = k] - share_ek) m_ek, by epoch.
     found = grounded[:, None, :] * precisions
     found -= (grounded @ precisions.T)[:, :, None] * shares
     return found, tuple(kept)
-
-
-def fitted(values: Floats, covariance: Floats, kept: Sequence[int], count: int) -> AdditiveFit:
-    """A fit of ``count`` variants from values (C,) and covariance (C, C) of those ``kept``, on any level.
-
-    In the metric's unit (squared). Raises nothing. Source: Firth & de Menezes (2004) for the quasi-variances.
-
-    >>> fit = fitted(np.array([1.0, 3.0]), np.diag([1.0, 1.0]), (0, 1), 3)
-    >>> fit.values, fit.quasi_variances, fit.not_estimable
-    ((-1.0, 1.0, nan), (1.0, 1.0, inf), (2,))
-    """
-    centre = np.eye(len(kept)) - 1.0 / len(kept)
-    diagonal = np.diag(covariance)
-    apart, worst = quasi_variances(diagonal[:, None] + diagonal - 2.0 * covariance)
-    value, variance = np.full(count, nan), np.full(count, inf)
-    square = np.full((count, count), nan)
-    value[list(kept)], variance[list(kept)] = values - values.mean(), apart
-    square[np.ix_(kept, kept)] = centre @ covariance @ centre
-    return AdditiveFit(
-        values=tuple(value.tolist()),
-        quasi_variances=tuple(variance.tolist()),
-        covariance=tuple(map(tuple, square.tolist())),
-        worst_error=worst,
-        not_estimable=tuple(k for k in range(count) if k not in kept),
-    )
-
-
-def quasi_variances(variances: Floats) -> tuple[Floats, float]:
-    """v (K,) such that v_j + v_k is nearest to ``variances[j, k]``, and the worst relative standard error.
-
-    Nearest in relative terms, least squares of (v_j + v_k) / var_jk - 1, and no v below 0. Exact for two
-    variants (half each) and for three, as the variances of a graph's differences are a metric: its effective
-    resistances (Klein & Randic 1993). Args: variances of the differences (K, K), off the diagonal above 0, of
-    two variants or more. Raises nothing. Source: Firth & de Menezes (2004).
-
-    >>> apart, worst = quasi_variances(np.array([[0.0, 3.0, 4.0], [3.0, 0.0, 5.0], [4.0, 5.0, 0.0]]))
-    >>> np.round(apart, 9).tolist(), round(worst, 9)
-    ([1.0, 2.0, 3.0], 0.0)
-    """
-    count = len(variances)
-    first, second = np.nonzero(np.less.outer(np.arange(count), np.arange(count)))
-    between = variances[first, second]
-    if count == 2:
-        return np.full(2, between[0] / 2.0), 0.0
-    least = _LEAST_SHARE * float(between.min())
-    rows = np.zeros((len(between), count))
-    rows[np.arange(len(between)), first] = rows[np.arange(len(between)), second] = 1.0 / between
-    apart = least + nnls(rows, 1.0 - 2.0 * least / between)[0]
-    error = np.abs(np.sqrt((apart[first] + apart[second]) / between) - 1.0)
-    return apart, float(error.max())
-
-
-def largest_component(matrix: Floats) -> list[int]:
-    """The variants of the largest connected part of a Laplacian (K, K), in order; the first of equals.
-
-    >>> largest_component(np.array([[1.0, 0.0, -1.0], [0.0, 0.0, 0.0], [-1.0, 0.0, 1.0]]))
-    [0, 2]
-    """
-    if np.count_nonzero(matrix) == matrix.size:
-        return list(range(len(matrix)))
-    left, largest = set(range(len(matrix))), list[int]()
-    while left:
-        part = frontier = {min(left)}
-        while frontier:
-            joined = set(np.flatnonzero(matrix[list(frontier)].any(axis=0)).tolist())
-            frontier = joined - part
-            part = part | frontier
-        left -= part
-        largest = max(largest, sorted(part), key=len)
-    return largest
-
-
-def _grounded_inverse(laplacian: Floats) -> Floats:
-    """A generalised inverse (C, C) of a connected Laplacian: 0 in the row of the best known variant.
-
-    Relative to that one, small variances between well known variants are not lost beside large ones.
-    """
-    ground = int(np.argmax(np.diag(laplacian)))
-    others = laplacian.copy()
-    others[ground], others[:, ground] = 0.0, 0.0
-    others[ground, ground] = 1.0
-    inverse = np.asarray(np.linalg.inv(others), np.float64)
-    inverse[ground, ground] = 0.0
-    return inverse
 
 
 METHODS: Final[dict[str, Callable[..., object]]] = {"additive_means": additive_means}

@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 
 from policies.statistics.means import Mean
 from policies.statistics.result import NotEstimable
-from policies.statistics.strata.additive import (
-    AdditiveFit,
-    Information,
-    additive_means,
-    linear_map,
-    pooled_variances,
-    quasi_variances,
-)
+from policies.statistics.strata.additive import Information, additive_means, linear_map, pooled_variances
+from policies.statistics.strata.additive_fit import AdditiveFit, quasi_variances
 
 Rows = list[list[Mean | None]]
 
