@@ -7,7 +7,7 @@ is randomised, into what, and with which weights. Both are decided here and nowh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from math import inf
 
 from msgspec.structs import replace
@@ -132,7 +132,7 @@ def _due(schedule: Schedule | None, now: float) -> bool:
 
 
 def _moment(text: str | None) -> float | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC).timestamp()
+    return None if text is None else datetime.fromisoformat(text).timestamp()
 
 
 def _progress(last: Progress | None, plan: Plan, now: float) -> Progress:

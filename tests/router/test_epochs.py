@@ -197,3 +197,18 @@ def test_versions_and_epochs_only_count_up_and_an_epoch_never_changes(
                 assert epoch.weights == {name: arm.weight for name, arm in running.variants.items()}
         state = following
     assert sorted(seen) == list(range(1, len(seen) + 1))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "asleep"),
+    [
+        ({"start": "9999-12-31T23:59:59-14:00"}, ("ranker",)),
+        ({"start": "0001-01-01T00:00+14:00"}, ()),
+        ({"end": "9999-12-31T23:59:59-14:00"}, ()),
+        ({"end": "0001-01-01T00:00+14:00"}, ("ranker",)),
+    ],
+)
+def test_a_schedule_may_name_the_first_and_the_last_moment_there_is(
+    schedule: dict[str, str], asleep: tuple[str, ...]
+) -> None:
+    assert advance(None, settings(schedule=schedule), 1.0, key=KEY).asleep == asleep
