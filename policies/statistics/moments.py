@@ -66,8 +66,9 @@ class Moments:
         count, width = rows.shape
         if count == 0:
             return Moments.empty(width)
-        rough = rows.mean(axis=0)
-        centred = np.where(rows.max(axis=0) == rows.min(axis=0), 0.0, rows - rough)
+        # A sum of equal values is rounded, and so would be their mean.
+        rough = np.where(rows.max(axis=0) == rows.min(axis=0), rows[0], rows.mean(axis=0))
+        centred = rows - rough
         slip = centred.mean(axis=0)
         products = centred.T @ centred - count * np.outer(slip, slip)
         mean, rest = _two_sum(rough.tolist(), slip.tolist())

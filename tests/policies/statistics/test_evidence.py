@@ -134,6 +134,12 @@ def test_constant_values_have_no_variance() -> None:
     assert BucketSums(requests, requests * 0.1).variance_of_mean() == 0.0
 
 
+@given(st.floats(-1e300, 1e300), st.integers(1, 40))
+def test_the_mean_of_equal_values_is_that_value(value: float, count: int) -> None:
+    found = Moments.from_values([value] * count)
+    assert (found.mean, found.rest, found.comoments) == ((value,), (0.0,), ((0.0,),))
+
+
 def test_one_row_has_no_variance_to_speak_of() -> None:
     assert np.isnan(Moments.from_values([3.0]).variance())
 
