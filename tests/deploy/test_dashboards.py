@@ -6,65 +6,39 @@ With the shipped configuration, on a running service with a split experiment, a 
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from itertools import product
-from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from tests.deploy.files import DEPLOY, run
+from tests.deploy.prometheus import Prometheus, scraping
+from tests.deploy.shipped_queries import (
+    EMPTY_FOR_SOME,
+    name_of,
+    not_offered,
+    queries,
+    rules,
+    selectors,
+    without_data,
+)
 from tests.router.data.backend import Backend, Exchange
 from tests.router.data.behaviours import BEHAVIOURS
 from tests.router.data.conftest import experiment
-from tests.router.data.service import Service, free_port, serving, until
+from tests.router.data.service import Service, serving
 
-SHIPPED = DEPLOY / "prometheus"
-DASHBOARDS = DEPLOY / "grafana" / "dashboards"
 USERS = 2000
 
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None or shutil.which("promtool") is None,
     reason="prometheus and promtool are not on the PATH; apt-get install prometheus",
 )
-
-# Some of the values that each variable has to offer, whatever those before it are.
-VALUES = {
-    "route": ("/ranker", "/gradual", "/learner", "/plain"),
-    "experiment": ("ranker", "gradual", "learner"),
-    "metric": ("correct", "spent", "first_byte_mean"),
-    "shadow": ("next",),
-}
-
-# Panels that have nothing to show for some values of their variables: for which, and why. For one they have.
-EMPTY_FOR_SOME: Mapping[tuple[str, str], tuple[str, str]] = {
-    ("experiment", "Decision by $metric"): ("", "there is none before the evidence suffices"),
-    ("experiment", "Days left"): (
-        "",
-        "only declared metrics have them, and those whose difference is not too small",
-    ),
-    ("experiment", "Probability to be the best"): (
-        'metric="(?!correct|spent)',
-        "only declared metrics have it",
-    ),
-    ("experiment", "Effect, with the interval that is always valid"): (
-        'metric="(first|last)_byte_p',
-        "that of a quantile has no ends before there are many requests beyond it",
-    ),
-    ("policies", "Probability to be the best"): ('experiment="(ranker|gradual)"', "only bandits have it"),
-    ("service", "Router's own overhead"): ('route=~"/_turnout', "its own paths have none"),
-}
 
 
 # -- a service with everything in it ----------------------------------------------------------------------
@@ -160,72 +134,6 @@ def users(service: Service) -> Iterator[None]:
 # -- Prometheus, as it is shipped -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Prometheus:
-    """A Prometheus that scrapes a service."""
-
-    client: httpx.Client
-    service: Service
-
-    def ask(self, path: str, **parameters: Any) -> Any:
-        """An answer's data; `AssertionError` with its words where it is an error."""
-        answer = self.client.get(f"/api/v1/{path}", params=parameters)
-        document = answer.json()
-        assert document["status"] == "success", (parameters, document)
-        assert not document.get("warnings"), (parameters, document)
-        return document["data"]
-
-    def values(self, expression: str, *, instant: bool) -> list[float]:
-        """The finite values of a query as Grafana asks it."""
-        now = time.time()
-        if instant:
-            result = self.ask("query", query=expression, time=now)["result"]
-            pairs = [each["value"] for each in result]
-        else:
-            window = {"start": now - 30, "end": now, "step": 2}
-            result = self.ask("query_range", query=expression, **window)["result"]
-            pairs = [pair for each in result for pair in each["values"]]
-        return [number for _, text in pairs if isfinite(number := float(text))]
-
-    def labels(self, selector: str, label: str) -> list[str]:
-        """The values of a label, as ``label_values`` asks for them."""
-        series = self.ask("series", **{"match[]": selector})
-        return sorted({each[label] for each in series if label in each})
-
-
-@contextmanager
-def scraping(service: Service, folder: Path) -> Iterator[Prometheus]:
-    """Debian's Prometheus with the shipped configuration, but for where it scrapes and how often."""
-    shutil.copytree(SHIPPED, folder)
-    file, port = folder / "prometheus.yml", free_port()
-    text = file.read_text()
-    for old, new, times in (
-        ("127.0.0.1:8081", f"127.0.0.1:{service.control_port}", 1),
-        ("_interval: 5s", "_interval: 1s", 2),
-    ):
-        assert text.count(old) == times
-        text = text.replace(old, new)
-    file.write_text(text)
-    command = ["prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder}/tsdb"]
-    command += [f"--web.listen-address=127.0.0.1:{port}"]
-    with ExitStack() as held:
-        log = held.enter_context((folder / "log").open("w"))
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        held.callback(process.wait)
-        held.callback(process.terminate)
-        client = held.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False))
-
-        def ready() -> bool:
-            assert process.poll() is None, (folder / "log").read_text()
-            try:
-                return client.get("/-/ready").status_code == 200
-            except httpx.TransportError:
-                return False
-
-        until(ready, "Prometheus is ready")
-        yield Prometheus(client, service)
-
-
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("dashboards")
@@ -238,113 +146,6 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         service = held.enter_context(serving(configuration(backends), folder / "service", 2))
         held.enter_context(users(service))
         yield held.enter_context(scraping(service, folder / "prometheus"))
-
-
-# -- what is asked ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One expression for one choice of the variables' values; ``panel`` is the title before that."""
-
-    dashboard: str
-    panel: str
-    written: str
-    expression: str
-    instant: bool
-
-    def __str__(self) -> str:
-        return f"{self.dashboard}, {self.panel!r}: {self.expression}"
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Where it stands."""
-        return self.dashboard, self.panel
-
-
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """An expression as Grafana sends it."""
-    found = re.sub(r"\$(\w+)", lambda match: values[match[1]], text)
-    assert "$" not in found
-    return found
-
-
-def choices(prometheus: Prometheus, dashboard: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Every choice of the variables' values, each found by its own query, which may name those before it."""
-    chosen = [{"__rate_interval": "30s", "__range": "1h"}]
-    for variable in dashboard["templating"]["list"]:
-        if variable["type"] == "datasource":
-            continue
-        form = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
-        assert form, variable
-        every = [variable["allValue"]] if variable.get("includeAll") else []
-        chosen = [
-            {**values, variable["name"]: value}
-            for values in chosen
-            for value in (*every, *prometheus.labels(filled(form[1], values), form[2]))
-        ]
-    return chosen
-
-
-def shipped() -> dict[str, dict[str, Any]]:
-    """The dashboards, by their files' names."""
-    return {file.stem: json.loads(file.read_text()) for file in sorted(DASHBOARDS.glob("*.json"))}
-
-
-def not_offered(prometheus: Prometheus) -> list[str]:
-    """The choices that some dashboard should have, and has not yet."""
-    found = []
-    for name, dashboard in shipped().items():
-        names = [each["name"] for each in dashboard["templating"]["list"] if each["type"] != "datasource"]
-        offered = {tuple(each[name] for name in names) for each in choices(prometheus, dashboard)}
-        wanted = set(product(*(VALUES[each] for each in names)))
-        found += [f"{name}: the choice {' '.join(each)}" for each in sorted(wanted - offered)]
-    return found
-
-
-def queries(prometheus: Prometheus) -> list[Query]:
-    """Every expression of every panel and annotation, for every choice of the variables' values."""
-    found: dict[Query, None] = {}
-    for name, dashboard in shipped().items():
-        asked = [
-            (panel["title"], target["expr"], target["instant"])
-            for panel in dashboard["panels"]
-            for target in panel.get("targets", ())
-        ]
-        asked += [(each["name"], each["expr"], False) for each in dashboard["annotations"]["list"]]
-        for values, (title, written, instant) in product(choices(prometheus, dashboard), asked):
-            found[Query(name, title, written, filled(written, values), instant)] = None
-    return list(found)
-
-
-def without_data(prometheus: Prometheus, asked: Sequence[Query]) -> list[Query]:
-    """Those that have no data, though they should."""
-    nothing = [each for each in asked if not prometheus.values(each.expression, instant=each.instant)]
-    something = {each.place for each in set(asked) - set(nothing)}
-    return [each for each in nothing if not may_be_empty(each) or each.place not in something]
-
-
-def may_be_empty(query: Query) -> bool:
-    """Whether there is a reason that a query has no data."""
-    which, _ = EMPTY_FOR_SOME.get(query.place, (None, ""))
-    return which is not None and re.search(which, query.expression) is not None
-
-
-def rules() -> list[dict[str, Any]]:
-    """The shipped rules."""
-    documents = [yaml.safe_load(file.read_text()) for file in sorted((SHIPPED / "rules").glob("*.yml"))]
-    return [rule for document in documents for group in document["groups"] for rule in group["rules"]]
-
-
-def name_of(rule: Mapping[str, Any]) -> str:
-    """What a rule is called."""
-    name: str = rule.get("alert") or rule["record"]
-    return name
-
-
-def selectors(expression: str) -> set[str]:
-    """The series that an expression selects."""
-    return set(re.findall(r"\b(?:turnout_[a-z0-9_]+|up)\b(?:\{[^}]*\})?", expression))
 
 
 # -- the tests --------------------------------------------------------------------------------------------
