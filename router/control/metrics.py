@@ -60,8 +60,8 @@ class ControlCollector(Collector):
 def _state(state: State) -> Iterator[Metric]:
     yield gauge("state_version", "The version of the configuration in force.", [], {(): state.version})
     running, epochs, started, weights = {}, {}, {}, {}
-    for name, experiment in state.settings.experiments.items():
-        running[(name,)] = float(experiment.running)
+    for name in state.settings.experiments:
+        running[(name,)] = float(state.assigns(name))
         epoch = state.epochs.get(name)
         if epoch is None:
             continue

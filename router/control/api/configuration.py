@@ -194,7 +194,7 @@ def _file_of(call: Call) -> AppliedFile | None:
 def _resting(state: State, data: object) -> tuple[str, ...]:
     """What a reader of the configuration might take for running."""
     found = {
-        name: status_of(state.settings.experiments[name], state.endings.get(name))
+        name: status_of(state, name)
         for name in edits.unspoken(state, data)
     }
     return tuple(

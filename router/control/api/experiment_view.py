@@ -10,7 +10,7 @@ from router.control.edits import experiment_of
 from router.settings import Experiment
 from router.state import Ending, Epoch, State
 
-Status = Literal["running", "paused", "stopped", "archived"]
+Status = Literal["running", "asleep", "paused", "stopped", "archived"]
 
 
 class VariantView(Struct, frozen=True, kw_only=True):
@@ -49,11 +49,11 @@ def view(state: State, name: str) -> ExperimentView:
     ending = state.endings.get(name)
     epoch = state.epochs.get(name)
     total = sum(arm.weight for arm in experiment.variants.values())
-    planned = epoch.weights if epoch is not None and experiment.running else {}
+    planned = epoch.weights if epoch is not None and state.assigns(name) else {}
     in_force = sum(planned.values())
     return ExperimentView(
         name=name,
-        status=status_of(experiment, ending),
+        status=status_of(state, name),
         version=state.version,
         definition=experiment,
         variants=tuple(
@@ -72,10 +72,11 @@ def view(state: State, name: str) -> ExperimentView:
     )
 
 
-def status_of(experiment: Experiment, ending: Ending | None) -> Status:
-    """In one word."""
-    if experiment.running:
-        return "running"
+def status_of(state: State, name: str) -> Status:
+    """In one word; ``asleep`` is one that runs, outside of its schedule."""
+    ending = state.endings.get(name)
+    if state.settings.experiments[name].running:
+        return "asleep" if name in state.asleep else "running"
     if ending is None:
         return "paused"
     return "archived" if ending.archived else "stopped" if ending.winner is not None else "paused"

@@ -211,3 +211,13 @@ def test_two_workers_have_the_same_addresses(backends: tuple[Backend, Backend], 
 
         until(lambda: value(service, "turnout_workers") == 2, "both have said what they have")
         assert addresses() == {"main": 1, "challenger": 1}
+
+
+def test_one_outside_of_its_schedule_splits_no_traffic(
+    tmp_path: Path, backends: tuple[Backend, Backend]
+) -> None:
+    data = config(backends)
+    data["experiments"]["over"] = experiment() | {"schedule": {"end": "2020-01-31T08:00Z"}}
+    with serving(data, tmp_path, 1) as service:
+        running = families(service)["turnout_experiment_running"].samples
+    assert {each.labels["experiment"]: each.value for each in running} == {"ranker": 1.0, "over": 0.0}

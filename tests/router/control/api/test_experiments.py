@@ -25,6 +25,14 @@ async def test_an_experiment_says_how_it_stands(stage: Stage) -> None:
     assert listed["experiments"] == [found]
 
 
+async def test_one_outside_of_its_schedule_is_said_to_sleep(stage: Stage) -> None:
+    etag = await stage.etag(RANKER)
+    definition = CONFIGURATION["experiments"]["ranker"] | {"schedule": {"end": "2020-01-31T08:00Z"}}
+    assert (await stage.call("PUT", RANKER, definition, if_match=etag)).status_code == 200
+    found = (await stage.call("GET", RANKER)).json()
+    assert (found["status"], [each["in_force"] for each in found["variants"]]) == ("asleep", [0, 0])
+
+
 async def test_weights_are_replaced_as_a_new_version_and_epoch(stage: Stage) -> None:
     etag = await stage.etag(RANKER)
     answer = await stage.call(
