@@ -59,6 +59,8 @@ class Plan:
         for name, weight in self.weights.items():
             if not 0 <= weight < float("inf"):
                 raise ValueError(f"weight of {name!r} is {weight!r}; allowed: a finite number, 0 or more")
+        # As plain floats: a policy may have computed them with another library's, which no JSON takes.
+        object.__setattr__(self, "weights", {name: float(weight) for name, weight in self.weights.items()})
         total = fsum(self.weights.values())
         if not total > 0:
             raise ValueError("no variant has a positive weight; allowed: at least one")

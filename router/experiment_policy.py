@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import msgspec
+from msgspec import Struct
+
 from policies.metric import MetricSpec
-from policies.plan import Plan
+from policies.plan import Draw, Plan
 from policies.policy import (
     Allocation,
     Policy,
@@ -88,10 +91,28 @@ def first_plan(name: str, experiment: Experiment, now: float) -> Plan:
     return plan
 
 
+class _Typed(Struct):
+    """What of a `Plan` has types of its own."""
+
+    salt: str
+    weights: dict[str, float]
+    copies: dict[str, str]
+    draw: Draw
+    why: str
+
+
 def check_plan(name: str, plan: object, experiment: Experiment) -> None:
-    """`ValueError` where it is no plan, or its weights are not the variants' and their copies'."""
+    """`ValueError` where it is no plan, or its weights are not the variants' and their copies'.
+
+    And where it is not of a plan's types: such a state could be written, and nobody could read it again.
+    """
     if not isinstance(plan, Plan):
         raise ValueError(f"the policy returned {type(plan).__name__}; allowed: a Plan")
+    try:
+        said = {each: getattr(plan, each) for each in _Typed.__struct_fields__}
+        msgspec.convert({**said, "copies": dict(plan.copies)}, _Typed)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"the policy returned no sound plan: {error}") from None
     wanted = experiment.variants.keys() | (plan.copies.keys() & plan.weights.keys())
     if plan.weights.keys() != wanted:
         raise ValueError(

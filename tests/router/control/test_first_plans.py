@@ -18,6 +18,7 @@ PLUG_IN = """
 import sys
 from dataclasses import dataclass
 from threading import Event
+from numpy import float64
 from policies.plan import Plan
 
 if __name__ == 'frozen_policy':
@@ -52,7 +53,12 @@ class Policy:
         if self.does == 'gives what cannot be kept':
             return Plan(self.allocation.salt, self.allocation.weights, progress={'it': Event()})
         weights = {'somebody': 1.0} if self.does == 'gives others' else self.allocation.weights
-        return Plan(self.allocation.salt, weights)
+        if self.does == 'weighs as numpy does':
+            weights = {name: float64(2.0 * weight) for name, weight in weights.items()}
+        salt = 7 if self.does == 'salts with a number' else self.allocation.salt
+        draw = 'units' if self.does == 'draws by units' else 'unit'
+        why = 7 if self.does == 'says why with a number' else 'it does'
+        return Plan(salt, weights, draw=draw, why=why)
 """
 KINDS = ("unsound", "frozen", "leaving")
 
@@ -88,6 +94,9 @@ def experiment(policy: dict[str, Any], **more: Any) -> dict[str, Any]:
         ({"kind": "unsound", "does": "gives nothing"}, "returned NoneType; allowed: a Plan"),
         ({"kind": "unsound", "does": "gives others"}, "has weights for ['somebody']"),
         ({"kind": "unsound", "does": "gives what cannot be kept"}, "cannot be kept"),
+        ({"kind": "unsound", "does": "salts with a number"}, "Expected `str`, got `int` - at `$.salt`"),
+        ({"kind": "unsound", "does": "draws by units"}, "Invalid enum value 'units' - at `$.draw`"),
+        ({"kind": "unsound", "does": "says why with a number"}, "Expected `str`, got `int` - at `$.why`"),
     ],
 )
 async def test_an_edit_is_refused_with_what_is_wrong(stage: Stage, policy: dict[str, Any], said: str) -> None:
@@ -97,6 +106,15 @@ async def test_an_edit_is_refused_with_what_is_wrong(stage: Stage, policy: dict[
     assert answer.status_code == 422, answer.text
     assert said in answer.text
     assert await stage.state() == before
+
+
+async def test_weights_may_be_whichever_numbers_a_policy_computes_with(stage: Stage) -> None:
+    etag = await stage.etag("/experiments/ranker")
+    body = experiment({"kind": "unsound", "does": "weighs as numpy does"})
+    answer = await stage.call("PUT", "/experiments/ranker", body, if_match=etag)
+    assert answer.status_code == 200, answer.text
+    weights = (await stage.state()).epochs["ranker"].weights
+    assert weights == {name: 2.0 * each["weight"] for name, each in body["variants"].items()}
 
 
 async def test_others_are_answered_while_a_first_plan_hangs(stage: Stage) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from policies.plan import Plan
@@ -81,3 +82,19 @@ def test_a_plan_is_the_same_up_to_what_is_rounded(
         planned=planned_of(kept),
     )
     assert same(record, Plan("salt", weights, findings=findings)) == is_same
+
+
+def test_a_plan_of_whole_weights_is_the_same_after_it_was_kept() -> None:
+    plan = Plan("salt", {"a": 1, "b": 3}, findings={"p": 1.0, "n": 2})
+    record = PlanRecord(
+        experiment="e",
+        epoch=1,
+        at=0.0,
+        policy={},
+        allocation={},
+        given={},
+        observed=None,
+        seed=None,
+        planned=planned_of(plan),
+    )
+    assert same(msgspec.json.decode(msgspec.json.encode(record), type=PlanRecord), plan)
