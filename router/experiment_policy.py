@@ -11,6 +11,7 @@ from msgspec import Struct
 from policies.metric import MetricSpec
 from policies.plan import Draw, Plan
 from policies.policy import (
+    NOT_BEFORE,
     Allocation,
     Policy,
     UnknownPolicy,
@@ -111,6 +112,7 @@ def check_plan(name: str, plan: object, experiment: Experiment) -> None:
     try:
         said = {each: getattr(plan, each) for each in _Typed.__struct_fields__}
         msgspec.convert({**said, "copies": dict(plan.copies)}, _Typed)
+        msgspec.convert(plan.progress.get(NOT_BEFORE, 0.0), float)
     except msgspec.ValidationError as error:
         raise ValueError(f"the policy returned no sound plan: {error}") from None
     wanted = experiment.variants.keys() | (plan.copies.keys() & plan.weights.keys())

@@ -58,7 +58,8 @@ class Policy:
         salt = 7 if self.does == 'salts with a number' else self.allocation.salt
         draw = 'units' if self.does == 'draws by units' else 'unit'
         why = 7 if self.does == 'says why with a number' else 'it does'
-        return Plan(salt, weights, draw=draw, why=why)
+        progress = {'not_before': 'later'} if self.does == 'puts off in words' else {}
+        return Plan(salt, weights, draw=draw, why=why, progress=progress)
 """
 KINDS = ("unsound", "frozen", "leaving")
 
@@ -96,6 +97,7 @@ def experiment(policy: dict[str, Any], **more: Any) -> dict[str, Any]:
         ({"kind": "unsound", "does": "gives what cannot be kept"}, "cannot be kept"),
         ({"kind": "unsound", "does": "salts with a number"}, "Expected `str`, got `int` - at `$.salt`"),
         ({"kind": "unsound", "does": "draws by units"}, "Invalid enum value 'units' - at `$.draw`"),
+        ({"kind": "unsound", "does": "puts off in words"}, "Expected `float`, got `str`"),
         ({"kind": "unsound", "does": "says why with a number"}, "Expected `str`, got `int` - at `$.why`"),
     ],
 )
