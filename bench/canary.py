@@ -57,7 +57,7 @@ def _row(found: list[Rollout]) -> str:
     """The share that was rolled back, and within how many seconds half and nine in ten of those were."""
     back = [each.seconds for each in found if each.phase == "Failed"]
     half = f"{median(back):.0f} s" if back else "-"
-    most = f"{quantiles(back, n=10)[-1]:.0f} s" if len(back) > 1 else "-"
+    most = f"{quantiles(back, n=10, method='inclusive')[-1]:.0f} s" if len(back) > 1 else "-"
     return f"{len(back) / len(found):14.2%}{half:>14}{most:>14}"
 
 

@@ -17,7 +17,7 @@ BATCHES = 25
 
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
-    """A share of runs, with the band it must keep, None for one that is only shown."""
+    """A share of runs with the band it must keep; with None any number, which is only shown."""
 
     world: str
     what: str
@@ -28,8 +28,10 @@ class IntervalRow:
     @property
     def inside(self) -> bool:
         """Within the band, or no farther from it than two standard errors of what was measured."""
+        if self.band is None:
+            return True
         noise = 2.0 * sqrt(self.measured * (1.0 - self.measured) / self.runs)
-        return self.band is None or self.band[0] - noise <= self.measured <= self.band[1] + noise
+        return self.band[0] - noise <= self.measured <= self.band[1] + noise
 
 
 def interval_rows(scale: float = 1.0) -> Iterator[IntervalRow]:
