@@ -15,6 +15,7 @@ from the probability logged with each decision, never one computed again later.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Final, Literal
 
@@ -31,6 +32,8 @@ NEEDS_MODEL: Final = ("dm", "dr", "sndr")
 
 _LEAST: Final = 1e-300
 _LARGEST: Final = 1e100  # sums of squares of weights up to here are finite
+
+ASSUMPTIONS: Final = ("decisions are independent", "logged probabilities are those drawn from, and above 0")
 
 Floats = NDArray[np.float64]
 
@@ -63,34 +66,17 @@ def off_policy_value(
     (1.333333, 1.770538)
     """
     method = f"off-policy value, {estimator}"
-    one_of("estimator", estimator, KNOWN)
     share("alpha", alpha)
-    actions, rewards, chances, policy = _checked(action, reward, logged_probability, target_policy)
-    if not clip > 0.0:
-        raise ValueError(f"clip must be > 0, got {clip!r}")
-    if predicted is None and estimator in NEEDS_MODEL:
-        raise ValueError(f"predicted must be given for {estimator}")
-    n = len(actions)
-    if n < 2:
-        return NotEstimable(method, f"{n} decision(s), 2 are needed")
-    taken = policy[np.arange(n), actions]
-    if float((taken / np.maximum(chances, _LEAST)).max()) >= _LARGEST and clip >= _LARGEST:
-        return NotEstimable(method, f"a logged probability of {chances.min():g}: its weight is too large")
-    whole = taken / np.maximum(chances, _LEAST)
-    weights = np.minimum(whole, clip)
-    if not weights.any() and estimator != "dm":
-        return NotEstimable(method, "no decision that the target policy could have made: no overlap")
-    base, residual = np.zeros(n), rewards
-    if estimator in NEEDS_MODEL:
-        base, residual = _modelled(actions, rewards, policy, np.asarray(predicted, dtype=float))
-    scores = _scores(estimator, base, weights, residual)
-    value = float(scores.mean())
-    error = float(scores.std(ddof=1)) / sqrt(n)
+    found = decision_scores(
+        method, action, reward, logged_probability, target_policy, predicted, estimator=estimator, clip=clip
+    )
+    if isinstance(found, NotEstimable):
+        return found
+    value = float(found.scores.mean())
+    error = float(found.scores.std(ddof=1)) / sqrt(len(found.scores))
     if error == 0.0:
         return NotEstimable(method, "zero variance")
     width = critical(alpha) * error
-    clipped = float(np.mean(whole > clip))
-    ess = float(weights.sum() ** 2 / np.square(weights).sum()) if weights.any() else 0.0
     return Estimate(
         method=method,
         estimate=value,
@@ -98,12 +84,67 @@ def off_policy_value(
         low=value - width,
         high=value + width,
         level=1.0 - alpha,
-        assumptions=("decisions are independent", "logged probabilities are those drawn from, and above 0"),
+        assumptions=ASSUMPTIONS,
         details=(
-            ("effective_sample_size", ess),
-            ("clipped_share", clipped),
-            ("max_weight", float(weights.max())),
+            ("effective_sample_size", found.effective_size),
+            ("clipped_share", found.clipped_share),
+            ("max_weight", float(found.weights.max())),
         ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Per-decision terms (n,), whose mean is a policy's value, and their weights (n,)."""
+
+    scores: Floats
+    weights: Floats
+    effective_size: float
+    clipped_share: float
+
+
+def decision_scores(
+    method: str,
+    action: Sequence[int],
+    reward: ArrayLike,
+    logged_probability: ArrayLike,
+    policy: ArrayLike,
+    predicted: ArrayLike | None = None,
+    *,
+    estimator: Estimator,
+    clip: float = inf,
+) -> Scored | NotEstimable:
+    """What each decision says of a policy's value: the terms of the mean, linearised where it is a ratio.
+
+    Arguments, errors and what is not estimable (said in the name of ``method``): as for `off_policy_value`.
+
+    >>> found = decision_scores("it", [0, 1], [1.0, 0.0], [0.5, 0.5], [[0.2, 0.8]] * 2, estimator="ips")
+    >>> found.scores.tolist(), found.weights.tolist()
+    ([0.4, 0.0], [0.4, 1.6])
+    """
+    one_of("estimator", estimator, KNOWN)
+    actions, rewards, chances, shares = _checked(action, reward, logged_probability, policy)
+    if not clip > 0.0:
+        raise ValueError(f"clip must be > 0, got {clip!r}")
+    if predicted is None and estimator in NEEDS_MODEL:
+        raise ValueError(f"predicted must be given for {estimator}")
+    n = len(actions)
+    if n < 2:
+        return NotEstimable(method, f"{n} decision(s), 2 are needed")
+    whole = shares[np.arange(n), actions] / np.maximum(chances, _LEAST)
+    if float(whole.max()) >= _LARGEST and clip >= _LARGEST:
+        return NotEstimable(method, f"a logged probability of {chances.min():g}: its weight is too large")
+    weights = np.minimum(whole, clip)
+    if not weights.any() and estimator != "dm":
+        return NotEstimable(method, "no decision that the policy could have made: no overlap")
+    base, residual = np.zeros(n), rewards
+    if estimator in NEEDS_MODEL:
+        base, residual = _modelled(actions, rewards, shares, np.asarray(predicted, dtype=float))
+    return Scored(
+        scores=_scores(estimator, base, weights, residual),
+        weights=weights,
+        effective_size=float(weights.sum() ** 2 / np.square(weights).sum()) if weights.any() else 0.0,
+        clipped_share=float(np.mean(whole > clip)),
     )
 
 
