@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from policies.statistics.adaptive.off_policy import ASSUMPTIONS, Estimator, decision_scores
-from policies.statistics.arguments import nonnegative
+from policies.statistics.arguments import nonnegative, share
 from policies.statistics.kernel import wald
 from policies.statistics.result import Estimate, NotEstimable
 
@@ -58,6 +58,7 @@ def off_policy_contrast(
     (0.15, 0.041603, 10.0)
     """
     method = f"off-policy contrast, {estimator}"
+    share("alpha", alpha)
     nonnegative("least", least)
     target, baseline = (
         decision_scores(
