@@ -13,6 +13,12 @@ def _percentile(share: float, name: str, by: str, where: str = "") -> str:
 _ROUTE = '{route=~"$route"}'
 _FAILED = '{route=~"$route",code_class="5xx"}'
 _REQUESTS = f"sum by (route) (rate(turnout_requests_total{_ROUTE}[$__rate_interval]))"
+_ROUTED_BY = "min by (instance) (turnout_worker_snapshot_version)"
+_BEHIND_ITS_OWN = f"max by (instance) (turnout_state_version) - on (instance) {_ROUTED_BY}"
+# A proxy of its own has no state: what the control plane has is what it should route by.
+_PROXY_BEHIND = (
+    f"scalar(max(turnout_state_version)) - ({_ROUTED_BY} unless on (instance) turnout_state_version)"
+)
 SERVICE = (
     Row(
         "Requests",
@@ -136,11 +142,7 @@ SERVICE = (
                 "Snapshot's age and version",
                 (
                     ("max by (instance) (turnout_worker_snapshot_age_seconds)", "age {{instance}}"),
-                    (
-                        "max by (instance) (turnout_state_version) - on (instance) "
-                        "min by (instance) (turnout_worker_snapshot_version)",
-                        "versions behind {{instance}}",
-                    ),
+                    (f"{_BEHIND_ITS_OWN} or {_PROXY_BEHIND}", "versions behind {{instance}}"),
                 ),
                 "s",
             ),
