@@ -20,8 +20,8 @@ class Place:
 
     ``began`` is when the rollout did, ``since`` when the step did; from ``patience`` on the deadline and
     silence count: from the first step, and anew when an operator resumes. ``opened`` are the gates that an
-    operator opened, ``told`` a word that has not been acted on, and ``ended`` says why the rollout failed, or
-    was paused. ``method`` is the number of the one that the rollout is judged by.
+    operator opened, ``told`` a word that has not been acted on, and ``ended`` says why the rollout failed,
+    was paused or has succeeded. ``method`` is the number of the one that the rollout is judged by.
     """
 
     phase: Phase

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from policies.canary.decision import Seen, decide
 from policies.canary.findings import shown
 from policies.canary.methods import LATEST, find_method
 from policies.canary.parameters import CanaryParameters
 from policies.canary.place import Place, questions
-from policies.canary.transitions import Event, following
+from policies.canary.transitions import Event, Phase, following
 from policies.plan import Plan
 from policies.policy import Allocation, Policy
 from policies.steering import SERVICE, Webhook, Word
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from policies.canary.pairs import Guardrail
     from policies.statistics.observed import Observed, ObservedMetric, ObservedVariant
+
+# In these it stays until somebody says a word, and goes on saying why it came there.
+_STANDS: Final[tuple[Phase, ...]] = ("Failed", "Paused", "Succeeded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,10 @@ class Canary:
             )
         if word == "confirm" and place.phase != "Paused":
             gate = place.next_gate(self.parameters)
+            if gate not in self.parameters.confirm:
+                raise ValueError(
+                    "the canary waits for webhooks, not for an operator; allowed: promote, abort"
+                )
             return replace(place, opened=tuple(dict.fromkeys((*place.opened, gate)))).progress()
         return replace(place, told=word).progress()
 
@@ -147,7 +154,7 @@ class Canary:
             return replace(moved, step=place.step + 1, since=now, patience=patience)
         if event == "resume":
             return replace(moved, patience=now, ended="")
-        return replace(moved, ended=why) if phase != place.phase and phase in ("Failed", "Paused") else moved
+        return replace(moved, ended=why) if phase != place.phase and phase in _STANDS else moved
 
     def _planned(self, place: Place, why: str, findings: Mapping[str, Any]) -> Plan:
         candidate, control = self._candidate, self.allocation.control

@@ -315,6 +315,20 @@ def hooks(*types: HookType) -> tuple[Webhook, ...]:
     return tuple(Webhook(each, each, "http://127.0.0.1:1/") for each in types)
 
 
+def test_no_operator_opens_a_gate_that_waits_for_webhooks_alone() -> None:
+    rollout = Rollout(webhooks=hooks("confirm-rollout"))
+    assert "waits for the confirm-rollout webhooks" in rollout.after(1).why
+    with pytest.raises(ValueError, match="waits for webhooks, not for an operator"):
+        rollout.told("confirm")
+
+
+def test_one_that_has_taken_over_goes_on_saying_so() -> None:
+    rollout = at_first_step()
+    rollout.told("promote")
+    assert [rollout.after(1).why for _ in range(4)][2:] == ["the candidate has taken over"] * 2
+    assert rollout.plan.progress["phase"] == "Succeeded"
+
+
 def test_webhooks_are_asked_when_it_is_their_turn_and_their_answers_count() -> None:
     rollout = Rollout(
         webhooks=hooks("confirm-rollout", "pre-rollout", "confirm-traffic-increase", "confirm-promotion")
