@@ -107,15 +107,23 @@ def probability_best(means: Sequence[float], spreads: Sequence[float]) -> list[f
     for k in able:
         mean, scale = means[k], _ROOT_HALF / spreads[k]
         below.append([erfc((mean - point) * scale) for point in grid])
-    masses = []
-    for k, own in enumerate(below):
-        others = [*below[:k], *below[k + 1 :]]
-        product = others[0]
-        for each in others[1:]:
-            product = list(map(mul, product, each))
-        increments = map(sub, own[1:], own)
-        masses.append(sum(map(mul, increments, map(add, product, product[1:]))))
+    # Of all but one, by what comes before it and what comes after it: no product is taken anew for each.
+    before = [below[0]]
+    for own in below[1:-1]:
+        before.append(list(map(mul, before[-1], own)))
+    after = below[-1]
+    masses = [_mass(after, before[-1])]
+    for k in range(len(below) - 2, 0, -1):
+        masses.append(_mass(below[k], list(map(mul, before[k - 1], after))))
+        after = list(map(mul, after, below[k]))
+    masses.append(_mass(below[0], after))
+    masses.reverse()
     total = sum(masses)
     for k, mass in zip(able, masses, strict=True):
         chances[k] = mass / total
     return chances
+
+
+def _mass(own: list[float], others: list[float]) -> float:
+    """The integral of ``others`` over ``own``, (g,) each."""
+    return sum(map(mul, map(sub, own[1:], own), map(add, others, others[1:])))

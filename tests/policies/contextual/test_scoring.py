@@ -28,6 +28,17 @@ def test_probabilities_to_be_best_are_those_by_quadrature(arms: Any) -> None:
     assert found == pytest.approx(thompson_weights(means, spreads), abs=0.01)
 
 
+@pytest.mark.parametrize("count", [3, 4, 80])
+def test_so_they_are_for_many_variants_and_in_any_order(count: int) -> None:
+    rng = np.random.default_rng(count)
+    means, spreads = rng.normal(size=count), rng.uniform(0.5, 1.5, count)
+    found = probability_best(means.tolist(), spreads.tolist())
+    assert found == pytest.approx(thompson_weights(means.tolist(), spreads.tolist()), abs=0.01)
+    order = rng.permutation(count)
+    turned = probability_best(means[order].tolist(), spreads[order].tolist())
+    assert turned == pytest.approx(np.array(found)[order], abs=1e-12)
+
+
 def test_a_known_best_takes_all() -> None:
     assert probability_best([0.0, 100.0, 1.0], [1.0, 1.0, 1.0]) == [0.0, 1.0, 0.0]
     assert probability_best([0.0, 1.0], [0.0, 0.0]) == [0.0, 1.0]
