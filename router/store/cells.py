@@ -148,12 +148,15 @@ async def is_loose(redis: Redis, place: Place, arrays: Iterable[str]) -> bool:
 
 
 async def read_loose(redis: Redis, place: Place, arrays: Sequence[str]) -> Loose:
-    """What of one place is not folded, and what is."""
+    """What of one place is not folded, and what is.
+
+    What changes while it is read is not as the ``digest`` says, and is not folded. So this needs no
+    transaction, which a server that is full refuses.
+    """
     with seam():
-        async with redis.pipeline(transaction=True) as pipe:
-            pipe.mget([place.folded, *map(place.key, (*arrays, _UNITS))])
-            pipe.hgetall(place.key(_PERIODS))
-            (document, *values), stored = await pipe.execute()
+        read: Any = await redis.mget([place.folded, *map(place.key, (*arrays, _UNITS))])
+        stored: Any = await redis.hgetall(place.key(_PERIODS))
+    document, *values = read
     *strings, bitmap = values
     periods = _periods(stored)
     return Loose(

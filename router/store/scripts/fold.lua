@@ -24,8 +24,10 @@ if redis.sha1hex(table.concat(held)) ~= ARGV[1] then
   return 0
 end
 
-redis.call('SET', KEYS[1], ARGV[2])
+-- A server that is full refuses to write what takes room, but not after a script has begun to write: to fold
+-- gives room.
 for place = 2, #KEYS do
   redis.call('UNLINK', KEYS[place])
 end
+redis.call('SET', KEYS[1], ARGV[2])
 return 1

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from router.errors import StoreUnavailable
 from router.store import keys, layout
 from router.store.cells import Cell, Place, fold, is_loose, read_cells, read_loose
 from router.store.folded import added, unpack_whole
 from router.store.outcomes import Outcome, add
 from router.store.records import Batch, Delta, record
+from tests.router.store.fixtures import primaries
 
 TYPES = layout.array_types([("correct", "binary"), ("revenue", "mean")])
 ARRAYS = list(TYPES)
@@ -167,6 +169,22 @@ async def test_of_two_at_once_one_folds(redis: Redis) -> None:
     before = await seen(redis)
     done = await asyncio.gather(*(folded(redis) for _ in range(10)))
     assert any(done)
+    assert await seen(redis) == before
+
+
+async def test_what_is_full_is_folded_and_so_gets_room(redis: Redis) -> None:
+    await sent(redis, 1)
+    before = await seen(redis)
+    for node in await primaries(redis):
+        await node.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable, match="maxmemory"):
+            await sent(redis, 2)
+        assert await folded(redis)
+    finally:
+        for node in await primaries(redis):
+            await node.config_set("maxmemory", 0)
+    assert await kept(redis) == {"folded", "unidentified", "fallbacks"}
     assert await seen(redis) == before
 
 
