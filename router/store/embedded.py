@@ -8,17 +8,13 @@ whose parent was killed is still about to go.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
@@ -29,6 +25,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from router.errors import TurnoutError
+from router.processes import die_with_parent
 
 OLDEST: Final = (6, 2)
 LONGEST_SOCKET_PATH: Final = 103
@@ -136,7 +133,7 @@ class EmbeddedRedis:
                 stderr=log,
                 start_new_session=True,
                 pass_fds=[lock.fileno()],
-                preexec_fn=_die_with_parent(),
+                preexec_fn=die_with_parent(),
             )
         try:
             self._wait(deadline)
@@ -228,18 +225,3 @@ class EmbeddedRedis:
     def _last_words(self) -> str:
         lines = self.log.read_text("utf-8", "replace").splitlines()[-_TAIL_LINES:]
         return f"the end of {self.log}:\n" + "\n".join(lines)
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """On Linux: what the child runs before it becomes the server, so that it is told when its parent dies."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return ask

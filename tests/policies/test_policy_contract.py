@@ -16,6 +16,7 @@ from policies.plan import Plan
 from policies.policy import Allocation, Policy, UnknownPolicy, UnusablePolicy, find_policy, known_kinds
 from policies.statistics.evidence import BucketSums, EpochEvidence, ExperimentEvidence, VariantEvidence
 from policies.statistics.observed import Observed, from_json, observe, to_json
+from tests import plug_ins
 
 KINDS = known_kinds()
 NOW = 1_700_000_000.0
@@ -141,12 +142,7 @@ class TestInstalledPackages:
     @pytest.fixture
     def install(self, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         def install(kind: str, target: str, code: str) -> None:
-            module = target.partition(":")[0]
-            (tmp_path / f"{module}.py").write_text(code)
-            info = tmp_path / f"{module}-1.0.dist-info"
-            info.mkdir()
-            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-            (info / "entry_points.txt").write_text(f"[turnout.policies]\n{kind} = {target}\n")
+            plug_ins.install(tmp_path, kind, target, code)
             monkeypatch.syspath_prepend(str(tmp_path))
 
         return install

@@ -18,7 +18,8 @@ from router.store.layout import GROUPS, period_end
 from router.store.outcomes import add
 from router.store.records import Batch, Delta, record
 from router.store.states import record_epoch
-from tests.router.control.evidence_world import EXPERIMENT, NOW, epoch, outcome, read
+from tests.router.control.evidence_world import EXPERIMENT, NOW, epoch, read
+from tests.router.store.made import outcome
 
 
 async def test_an_experiment_that_never_ran_has_no_epochs(redis: Redis) -> None:

@@ -23,7 +23,8 @@ from router.store.layout import GROUPS, histogram_index
 from router.store.outcomes import add
 from router.store.records import Batch, Delta, record
 from router.store.states import record_epoch
-from tests.router.control.evidence_world import EXPERIMENT, VARIANTS, epoch, outcome, read
+from tests.router.control.evidence_world import EXPERIMENT, VARIANTS, epoch, read
+from tests.router.store.made import outcome
 
 
 class Request(NamedTuple):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -19,14 +18,9 @@ from router.token import read_token
 from tests.router.data.backend import Backend
 from tests.router.data.conftest import experiment
 from tests.router.data.service import Service, serving, until
+from tests.router.pair import backends
 
-
-@pytest.fixture(scope="module")
-def backends() -> Any:
-    pair = Backend("main"), Backend("challenger")
-    yield pair
-    for backend in pair:
-        backend.stop()
+__all__ = ["backends"]
 
 
 def config(backends: tuple[Backend, Backend]) -> dict[str, Any]:

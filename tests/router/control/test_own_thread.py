@@ -21,6 +21,7 @@ from router.listening import listen, url_of
 from router.options import ControlProcess
 from router.processes import Child, start
 from router.store.embedded import EmbeddedRedis
+from tests.plug_ins import install
 from tests.router.control.stage import CONFIGURATION
 from tests.router.data.service import until
 
@@ -62,11 +63,7 @@ def redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
 @pytest.fixture(autouse=True)
 def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "site"
-    info = folder / "hanging_policy-1.0.dist-info"
-    info.mkdir(parents=True)
-    (folder / "hanging_policy.py").write_text(PLUG_IN)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hanging_policy\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[turnout.policies]\nhanging = hanging_policy:Hanging\n")
+    install(folder, "hanging", "hanging_policy:Hanging", PLUG_IN)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *sys.path]))
 
 

@@ -20,6 +20,7 @@ from router.store.plans import read_plan, read_status
 from router.store.records import Batch, Delta, record
 from router.store.states import read_epochs
 from router.store.versions import list_versions
+from tests.plug_ins import install
 from tests.router.control.planning import BEGAN, Clock, begun, planner_of, state_of
 from tests.router.control.stage import CONFIGURATION, applied
 
@@ -60,13 +61,8 @@ class Counting:
 
 @pytest.fixture(autouse=True)
 def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "site"
-    info = folder / "counting_policy-1.0.dist-info"
-    info.mkdir(parents=True)
-    (folder / "counting_policy.py").write_text(PLUG_IN)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: counting_policy\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[turnout.policies]\ncounting = counting_policy:Counting\n")
-    monkeypatch.syspath_prepend(str(folder))
+    install(tmp_path / "site", "counting", "counting_policy:Counting", PLUG_IN)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
 
 
 async def requests(redis: Redis, epoch: int, variant: str, count: int, number: int = 1) -> None:

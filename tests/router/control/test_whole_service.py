@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,12 @@ import pytest
 from tests.router.data.backend import Backend
 from tests.router.data.conftest import experiment
 from tests.router.data.service import Service, serving, until
+from tests.router.pair import backends
+
+__all__ = ["backends"]
 
 RANKER = "/api/v1/experiments/ranker"
 WORKERS = 4
-
-
-@pytest.fixture(scope="module")
-def backends() -> Iterator[tuple[Backend, Backend]]:
-    main, challenger = Backend("main"), Backend("challenger")
-    yield main, challenger
-    main.stop()
-    challenger.stop()
 
 
 @pytest.fixture

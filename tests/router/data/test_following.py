@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +17,11 @@ from router.data.following import Follower, keep
 from router.last_state import load
 from router.state import State
 from router.store import keys, states
-from router.store.client import connect
-from router.store.embedded import EmbeddedRedis
 from router.store.workers import list_workers
 from tests.router.data.inprocess import eventually, state_of
+from tests.router.data.plain_redis import redis, server
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    embedded = EmbeddedRedis(tmp_path_factory.mktemp("redis"))
-    embedded.start()
-    yield embedded
-    embedded.stop()
-
-
-@pytest.fixture
-async def redis(server: EmbeddedRedis) -> AsyncIterator[Redis]:
-    client = connect(server.url)
-    await client.flushall()
-    yield client
-    await client.aclose()
+__all__ = ["redis", "server"]
 
 
 def config(weight: float) -> dict[str, Any]:

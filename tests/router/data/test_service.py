@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,12 @@ from router.store import keys
 from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
 from router.token import FORCED, Signer
+from tests.router.data.plain_redis import server
 from tests.router.store.servers import kill
 
 NOW = 1_700_000_000
+__all__ = ["server"]
+
 KEY = bytes(range(32))
 PATH = "/_turnout/outcomes"
 
@@ -59,14 +62,6 @@ def token(decision: int = 1, flags: int = 0, name: str = "ranker", time: int = N
 
 def item(decision: int = 1, **changes: Any) -> dict[str, Any]:
     return {"token": token(decision), "metric": "correct", "value": 1} | changes
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    embedded = EmbeddedRedis(tmp_path_factory.mktemp("redis"))
-    embedded.start()
-    yield embedded
-    embedded.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,24 +16,10 @@ from router.last_state import load, save
 from router.state import State, encode_state
 from router.store import keys, states
 from router.store.client import connect
-from router.store.embedded import EmbeddedRedis
 from tests.router.data.inprocess import eventually, nobody, state_of
+from tests.router.data.plain_redis import redis, server
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    embedded = EmbeddedRedis(tmp_path_factory.mktemp("redis"))
-    embedded.start()
-    yield embedded
-    embedded.stop()
-
-
-@pytest.fixture
-async def redis(server: EmbeddedRedis) -> AsyncIterator[Redis]:
-    client = connect(server.url)
-    await client.flushall()
-    yield client
-    await client.aclose()
+__all__ = ["redis", "server"]
 
 
 @pytest.fixture

@@ -17,23 +17,11 @@ from tests.router.data.backend import Backend
 from tests.router.data.load import config
 from tests.router.data.own_redis import OwnRedis
 from tests.router.data.service import Command, Service, free_port, serving, until
+from tests.router.pair import backends, redis
+
+__all__ = ["backends", "redis"]
 
 fetch = partial(httpx.get, trust_env=False, timeout=20)
-
-
-@pytest.fixture(scope="module")
-def backends() -> Iterator[tuple[Backend, Backend]]:
-    main, challenger = Backend("main"), Backend("challenger")
-    yield main, challenger
-    main.stop()
-    challenger.stop()
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[OwnRedis]:
-    server = OwnRedis(tmp_path)
-    yield server
-    server.stop()
 
 
 def ask(command: Command | Service, path: str) -> tuple[int, dict[str, Any]]:

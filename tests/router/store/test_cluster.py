@@ -12,14 +12,12 @@ from redis.crc import key_slot
 from redis.exceptions import DataError
 
 from router.errors import StoreUnavailable
-from router.settings import Settings
-from router.state import State
 from router.store import keys, states
 from router.store.client import connect, seam
 from router.store.embedded import find_server
 from router.store.outcomes import Outcome, add
-from router.store.records import Batch, Delta, record
 from tests.router.store.fixtures import primaries
+from tests.router.store.made import batch, counted, state, until_answered
 from tests.router.store.servers import until
 from tests.router.store.topologies import Cluster, agrees, clustered, identity, server
 
@@ -39,36 +37,6 @@ async def redis(cluster: Cluster) -> AsyncIterator[Redis]:
         await node.flushall()
     yield client
     await client.aclose()
-
-
-def state(version: int) -> State:
-    return State(version=version, settings=Settings(backends={}, routes=()), epochs={}, key=bytes(16))
-
-
-def batch(number: int) -> Batch:
-    """A batch that leaves its own mark: two requests in the bucket of its number."""
-    delta = Delta(epoch=1, variant="champion", requests={number: 2})
-    return Batch(experiment="ranker", writer="w", number=number, deltas=[delta])
-
-
-async def counted(redis: Redis) -> list[int]:
-    """How often each batch counted."""
-    stored = await redis.get(keys.sums("ranker", 1, "champion", "requests")) or b""
-    stored = stored.rstrip(b"\0")
-    return [int.from_bytes(stored[place : place + 8]) // 2 for place in range(0, len(stored), 8)]
-
-
-async def until_answered(redis: Redis, one: Batch) -> int:
-    """Send a batch until it is acknowledged; how often that failed."""
-    failures = 0
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                await record(redis, one)
-                return failures
-            except StoreUnavailable:
-                failures += 1
-                await asyncio.sleep(0.02)
 
 
 def test_what_is_done_together_is_kept_together() -> None:

@@ -13,14 +13,14 @@ from redis.asyncio import Redis
 
 from router.data.following import Follower
 from router.errors import StoreUnavailable
-from router.settings import Settings
 from router.state import State
 from router.store import keys, states
 from router.store.client import connect
 from router.store.embedded import find_server
 from router.store.lease import LeaseLost, acquire
-from router.store.records import Batch, Delta, record
+from router.store.records import record
 from tests.router.data.inprocess import eventually
+from tests.router.store.made import batch, counted, state, until_answered
 from tests.router.store.servers import until
 from tests.router.store.topologies import SERVICE, Watched, named, watched
 
@@ -48,36 +48,6 @@ async def connected(url: str) -> AsyncIterator[Redis]:
         yield client
     finally:
         await client.aclose()
-
-
-def state(version: int) -> State:
-    return State(version=version, settings=Settings(backends={}, routes=()), epochs={}, key=bytes(16))
-
-
-def batch(number: int, experiment: str = "ranker") -> Batch:
-    """A batch that leaves its own mark: two requests in the bucket of its number."""
-    delta = Delta(epoch=1, variant="champion", requests={number: 2})
-    return Batch(experiment=experiment, writer="w", number=number, deltas=[delta])
-
-
-async def counted(redis: Redis, experiment: str = "ranker") -> list[int]:
-    """How often each batch counted."""
-    stored = await redis.get(keys.sums(experiment, 1, "champion", "requests")) or b""
-    stored = stored.rstrip(b"\0")
-    return [int.from_bytes(stored[place : place + 8]) // 2 for place in range(0, len(stored), 8)]
-
-
-async def until_answered(redis: Redis, one: Batch) -> int:
-    """Send a batch until it is acknowledged; how often that failed."""
-    failures = 0
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                await record(redis, one)
-                return failures
-            except StoreUnavailable:
-                failures += 1
-                await asyncio.sleep(0.02)
 
 
 async def test_acknowledged_batches_count_once_when_the_primary_is_killed_amid_them(servers: Watched) -> None:

@@ -14,24 +14,10 @@ from router.errors import StoreUnavailable
 from router.store import keys
 from router.store.client import connect
 from router.store.embedded import EmbeddedRedis
-from router.store.outcomes import Outcome, add
+from router.store.outcomes import add
 from tests.router.store.fixtures import primaries
+from tests.router.store.made import outcome
 from tests.router.store.servers import kill
-
-
-def outcome(identity: int, **changes: Any) -> Outcome:
-    fields: dict[str, Any] = {
-        "experiment": "ranker",
-        "epoch": 2,
-        "variant": "champion",
-        "bucket": 5,
-        "dedupe": identity.to_bytes(16),
-        "metric": "revenue",
-        "kind": "mean",
-        "value": 1.5,
-        "ttl_seconds": 60,
-    }
-    return Outcome(**(fields | changes))
 
 
 async def read(redis: Redis, bucket: int = 5, **changes: Any) -> tuple[int, float]:
@@ -56,7 +42,7 @@ async def test_a_repetition_within_one_call_does_not_count(redis: Redis) -> None
 
 
 async def test_capped_values_are_counted_where_there_is_a_cap(redis: Redis) -> None:
-    where = ("ranker", 2, "champion", "revenue", "mean", "capped")
+    where = ("ranker", 1, "champion", "revenue", "mean", "capped")
     await add(redis, [outcome(1)])
     assert await redis.get(keys.outcomes(*where)) is None
     await add(redis, [outcome(2, capped=False), outcome(2, capped=True)])
@@ -77,7 +63,7 @@ async def test_sums_that_grow_bucket_by_bucket_keep_no_reserve(redis: Redis) -> 
     for bucket in range(0, 1024, 64):
         await add(redis, [outcome(bucket, bucket=bucket)])
     for what in ("count", "sum"):
-        key = keys.outcomes("ranker", 2, "champion", "revenue", "mean", what)
+        key = keys.outcomes("ranker", 1, "champion", "revenue", "mean", what)
         used = await redis.memory_usage(key, samples=0)
         assert await redis.strlen(key) == 8 * 1024 <= used < 12 * 1024
 
