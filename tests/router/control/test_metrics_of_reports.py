@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from redis.asyncio import Redis
 
 from router.control.metrics_of_reports import ReportBook, report_families
 from router.control.reports import report_of
 from router.settings import Backend, Experiment, Metric, Settings, UnitSource, Variant
 from router.state import Epoch, State
-from router.store.outcomes import Outcome, add
-from router.store.records import Batch, Delta, record
 from router.store.states import record_epoch
+from tests.router.control.stage import CONFIGURATION, applied
+from tests.router.control.posting import post
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -38,24 +39,12 @@ async def book_of(redis: Redis) -> ReportBook:
     rng = np.random.default_rng(5)
     weights = dict.fromkeys(VARIANTS, 1.0)
     await record_epoch(redis, "ranker", Epoch(number=1, started=NOW, salt="s", weights=weights, why=""))
-    outcomes, deltas = [], []
+    values: dict[str, dict[str, NDArray[np.float64]]] = {variant: {} for variant in VARIANTS}
     for v, variant in enumerate(VARIANTS):
-        requests = dict.fromkeys(range(1024), UNITS // 1024)
-        positions = [v * UNITS + unit for unit in range(UNITS)]
-        deltas.append(Delta(epoch=1, variant=variant, requests=requests, positions=positions))
         for metric, lift in LIFTS.items():
-            values = rng.normal(0.0, 1.0, UNITS)
-            values += 10.0 + v * lift - values.mean()
-            outcomes += [
-                Outcome(
-                    experiment="ranker", epoch=1, variant=variant, bucket=unit % 1024, metric=metric,
-                    kind="mean", value=float(value), ttl_seconds=600,
-                    dedupe=f"{metric[0]}{v}{unit}".encode().ljust(16),
-                )
-                for unit, value in enumerate(values)
-            ]  # fmt: skip
-    await record(redis, Batch(experiment="ranker", writer="w", number=1, deltas=deltas))
-    await add(redis, outcomes)
+            noise = rng.normal(0.0, 1.0, UNITS)
+            values[variant][metric] = noise + 10.0 + v * lift - noise.mean()
+    await post(redis, values)
     book = ReportBook()
     book.reports = {"ranker": await report_of(redis, state, "ranker", NOW + DAY)}
     return book
@@ -91,3 +80,21 @@ async def test_the_control_s_probability_is_in_the_report(redis: Redis) -> None:
         ]
         assert len(chances) == 2
         assert abs(sum(chances) - 1.0) < 1e-12
+
+
+async def test_one_report_that_cannot_be_made_does_not_hold_up_the_others(
+    redis: Redis, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ranker = CONFIGURATION["experiments"]["ranker"]
+    experiments = {"broken": ranker, "ranker": ranker}
+    await applied(redis, tmp_path, {**CONFIGURATION, "experiments": experiments}, NOW)
+    await redis.set(keys.folded("broken", 1, "champion"), b"no document")
+    book = ReportBook()
+    computing = asyncio.create_task(keep_computing(redis, book, lambda: NOW))
+    while book.seconds is None:
+        await asyncio.sleep(0.01)
+    await end_all([computing])
+    assert book.reports.keys() == {"ranker"}
+    (said,) = [each.getMessage() for each in caplog.records if "statistics_failed" in each.getMessage()]
+    assert "broken" in said
+    assert "cannot be read" in said

@@ -10,9 +10,8 @@ from policies.statistics.report import AnalysisSettings
 from router.control.reports import analysis_of, report_of
 from router.settings import Analysis, Backend, Experiment, Metric, Settings, UnitSource, Variant
 from router.state import Epoch, State
-from router.store.outcomes import Outcome, add
-from router.store.records import Batch, Delta, record
 from router.store.states import record_epoch
+from tests.router.control.posting import post
 
 NOW = 1_700_000_000.0
 VARIANTS = ("champion", "challenger")
@@ -76,24 +75,12 @@ async def test_what_was_settled_before_takes_variance_out(redis: Redis, explains
     rng = np.random.default_rng(5)
     weights = dict.fromkeys(VARIANTS, 1.0)
     await record_epoch(redis, "ranker", Epoch(number=1, started=NOW, salt="s", weights=weights, why=""))
-    outcomes, deltas = [], []
-    for v, variant in enumerate(VARIANTS):
-        requests = dict.fromkeys(range(1024), UNITS // 1024)
-        positions = [v * UNITS + unit for unit in range(UNITS)]
-        deltas.append(Delta(epoch=1, variant=variant, requests=requests, positions=positions))
+    values = {}
+    for variant in VARIANTS:
         earlier = rng.normal(10.0, 3.0, UNITS)
         revenue = (earlier if explains else rng.normal(10.0, 3.0, UNITS)) + rng.normal(0.0, 1.0, UNITS)
-        for metric, values in (("earlier", earlier), ("revenue", revenue)):
-            outcomes += [
-                Outcome(
-                    experiment="ranker", epoch=1, variant=variant, bucket=unit % 1024, metric=metric,
-                    kind="mean", value=float(value), ttl_seconds=600,
-                    dedupe=f"{metric[0]}{v}{unit}".encode().ljust(16),
-                )
-                for unit, value in enumerate(values)
-            ]  # fmt: skip
-    await record(redis, Batch(experiment="ranker", writer="w", number=1, deltas=deltas))
-    await add(redis, outcomes)
+        values[variant] = {"earlier": earlier, "revenue": revenue}
+    await post(redis, values)
     effect = (await report_of(redis, STATE, "ranker", NOW + 1e7))["effects"][0]
     assert (effect["metric"], effect["covariate"]) == ("revenue", "earlier")
     assert effect["variance_reduction"] == pytest.approx(0.9 if explains else 0.0, abs=0.03)

@@ -7,10 +7,9 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from router.control.reports import report_of
-from router.store.outcomes import Outcome, add
 from router.store.plans import PolicyStatus, read_status, save_status
-from router.store.records import Batch, Delta, record
 from tests.router.control.planning import BEGAN, Clock, begun, planner_of, state_of
+from tests.router.control.posting import post
 
 UNITS = 1024
 RATES = {"champion": 5, "challenger": 8}  # tenths
@@ -18,21 +17,11 @@ RATES = {"champion": 5, "challenger": 8}  # tenths
 
 async def traffic(redis: Redis, epoch: int) -> None:
     """One request and one outcome of each unit."""
-    deltas, outcomes = [], []
-    for v, variant in enumerate(RATES):
-        positions = [v * UNITS + unit for unit in range(UNITS)]
-        requests = dict.fromkeys(range(UNITS), 1)
-        deltas.append(Delta(epoch=epoch, variant=variant, requests=requests, positions=positions))
-        outcomes += [
-            Outcome(
-                experiment="ranker", epoch=epoch, variant=variant, bucket=unit, metric="correct",
-                kind="binary", value=float(unit * 7 % 10 < RATES[variant]), ttl_seconds=600,
-                dedupe=f"{epoch}{v}{unit}".encode().ljust(16),
-            )
-            for unit in range(UNITS)
-        ]  # fmt: skip
-    assert await record(redis, Batch(experiment="ranker", writer="w", number=epoch, deltas=deltas))
-    assert all(await add(redis, outcomes))
+    won = {
+        variant: {"correct": [float(unit * 7 % 10 < tenths) for unit in range(UNITS)]}
+        for variant, tenths in RATES.items()
+    }
+    await post(redis, won, "binary", epoch)
 
 
 async def test_it_has_what_the_planner_found_last(redis: Redis, tmp_path: Path) -> None:
