@@ -36,28 +36,36 @@ class ReportBook:
         self.seconds: float | None = None
 
 
+_Faults = dict[tuple[str, str], str]
+"""What went wrong with one experiment or shadow, by what it is and its name."""
+
+
 async def keep_computing(redis: Redis, book: ReportBook, clock: Callable[[], float]) -> None:
-    """Compute every report again and again, until cancelled; ``clock`` gives unix seconds."""
-    failing = False
+    """Compute every report again and again, until cancelled; ``clock`` gives unix seconds.
+
+    One that cannot be computed is absent and said once, until it is another fault, and the others go on.
+    """
+    said: _Faults = {}
     while True:
         began = monotonic()
+        faults: _Faults = {}
         try:
-            book.reports = await _compute(redis, clock)
-            book.shadows = await _compute_shadows(redis, clock)
+            book.reports = await _compute(redis, clock, faults)
+            book.shadows = await _compute_shadows(redis, clock, faults)
         except StoreUnavailable:
-            pass  # the watch says so; what was computed last still stands, with its time
-        except Exception as error:
-            # Dashboards go without rather than operators without a control plane.
-            if not failing:
-                event(log, "statistics_failed", logging.ERROR, detail=repr(error))
-            failing = True
+            faults |= said  # the watch says so; what was computed last still stands, with its time
+        except Exception as error:  # dashboards go without rather than operators without a control plane
+            faults["", ""] = repr(error)
         else:
-            failing = False
             book.seconds = monotonic() - began
+        for (kind, name), text in faults.items():
+            if said.get((kind, name)) != text:
+                event(log, "statistics_failed", logging.ERROR, **({kind: name} if kind else {}), detail=text)
+        said = faults
         await asyncio.sleep(max(COMPUTE_SECONDS, (monotonic() - began) / _LARGEST_SHARE))
 
 
-async def _compute(redis: Redis, clock: Callable[[], float]) -> dict[str, dict[str, Any]]:
+async def _compute(redis: Redis, clock: Callable[[], float], faults: _Faults) -> dict[str, dict[str, Any]]:
     # Brings numpy and scipy, which takes a second of the loop's time anywhere but in a thread.
     reports = await asyncio.to_thread(_statistics)
     state = await states.read(redis)
@@ -66,20 +74,36 @@ async def _compute(redis: Redis, clock: Callable[[], float]) -> dict[str, dict[s
         return {}
     for name in state.epochs:
         experiment = state.settings.experiments.get(name)
-        if experiment is not None:
-            now = clock()
+        if experiment is None:
+            continue
+        now = clock()
+        try:
             evidence = await reports.read_evidence(redis, name, experiment, now)
             found[name] = await asyncio.to_thread(_analyse, reports, evidence, experiment, now)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            faults["experiment", name] = repr(error)
     return found
 
 
-async def _compute_shadows(redis: Redis, clock: Callable[[], float]) -> dict[str, dict[str, Any]]:
+async def _compute_shadows(
+    redis: Redis, clock: Callable[[], float], faults: _Faults
+) -> dict[str, dict[str, Any]]:
     state = await states.read(redis)
     if state is None or not state.settings.shadows:
         return {}
     from router.control.shadow_reports import report_of
 
-    return {name: await report_of(redis, state.settings, name, clock()) for name in state.settings.shadows}
+    found: dict[str, dict[str, Any]] = {}
+    for name in state.settings.shadows:
+        try:
+            found[name] = await report_of(redis, state.settings, name, clock())
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            faults["shadow", name] = repr(error)
+    return found
 
 
 def _analyse(reports: Any, evidence: Any, experiment: Experiment, now: float) -> dict[str, Any]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from redis.asyncio import Redis
 
-from router.control.metrics_of_reports import ReportBook, report_families
+from router.cancelling import end_all
+from router.control.metrics_of_reports import ReportBook, keep_computing, report_families
 from router.control.reports import report_of
 from router.settings import Backend, Experiment, Metric, Settings, UnitSource, Variant
 from router.state import Epoch, State
+from router.store import keys
 from router.store.states import record_epoch
-from tests.router.control.stage import CONFIGURATION, applied
 from tests.router.control.posting import post
+from tests.router.control.stage import CONFIGURATION, applied
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
