@@ -3,7 +3,8 @@
 Each alternative is valued by ips, snips and dr (`off_policy_value`), on the probability that was recorded
 with each decision. What is learnt from the log is valued on the half that it was not learnt from, or it would
 look better than it is; and so are the rewards that the doubly robust value predicts (cross-fitting:
-Chernozhukov et al. 2018).
+Chernozhukov et al. 2018). Whether one is better than an even split is said by their difference, paired by
+decision (`off_policy_contrast`), not by two intervals side by side.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from policies.contextual.learning import learn
 from policies.contextual.scoring import Scorer
 from policies.statistics.adaptive.off_policy import Estimator, off_policy_value
+from policies.statistics.adaptive.off_policy_contrast import off_policy_contrast
 from policies.statistics.observed import ObservedLinear
 from policies.statistics.result import Estimate, NotEstimable
 
@@ -52,11 +54,12 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """An alternative, by its name and in words, and its value by estimator."""
+    """An alternative, by its name and in words; by estimator its value, and how much that is above even's."""
 
     name: str
     text: str
     values: Mapping[str, Estimate | NotEstimable]
+    over_even: Mapping[str, Estimate | NotEstimable]
 
 
 def evaluate(decisions: Decisions, rule: Mapping[str, Any], *, sign: int, l2: float) -> tuple[Valued, ...]:
@@ -86,22 +89,18 @@ def evaluate(decisions: Decisions, rule: Mapping[str, Any], *, sign: int, l2: fl
         (f"only-{name}", f"every request to {name}", np.tile(np.eye(arms)[place], (count, 1)))
         for place, name in enumerate(decisions.variants)
     ]
-    alternatives.append(("even", "an even split", np.full((count, arms), 1.0 / arms)))
+    even = np.full((count, arms), 1.0 / arms)
+    alternatives.append(("even", "an even split", even))
     alternatives.append(("learnt", "the policy, as learnt from the log's other half", learnt))
+    logged = decisions.chosen.tolist(), decisions.reward, decisions.propensity
     return tuple(
         Valued(
             name,
             text,
+            {each: off_policy_value(*logged, policy, predicted, estimator=each) for each in ESTIMATORS},
             {
-                estimator: off_policy_value(
-                    decisions.chosen.tolist(),
-                    decisions.reward,
-                    decisions.propensity,
-                    policy,
-                    predicted,
-                    estimator=estimator,
-                )
-                for estimator in ESTIMATORS
+                each: off_policy_contrast(*logged, policy, even, predicted, estimator=each)
+                for each in ESTIMATORS
             },
         )
         for name, text, policy in alternatives

@@ -126,4 +126,5 @@ def probability_best(means: Sequence[float], spreads: Sequence[float]) -> list[f
 
 def _mass(own: list[float], others: list[float]) -> float:
     """The integral of ``others`` over ``own``, (g,) each."""
-    return sum(map(mul, map(sub, own[1:], own), map(add, others, others[1:])))
+    mass: float = sum(map(mul, map(sub, own[1:], own), map(add, others, others[1:])))
+    return mass

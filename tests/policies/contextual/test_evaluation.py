@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from policies.contextual.evaluation import Decisions, evaluate
-from policies.statistics.result import Estimate
+from policies.statistics.result import Estimate, NotEstimable
 
 RULE = {"choice": "thompson", "floor": 0.05, "exploration": 1.0}
 TRUE = {"a": (0.1, 0.4), "b": (0.5, -0.4)}  # by features (1, x): a is better above x = 1/2, b below
@@ -31,15 +31,25 @@ def test_values_cover_the_truth_and_the_learnt_policy_beats_the_rest() -> None:
     runs = 40
     truth = {"only-a": 0.3, "only-b": 0.3, "even": 0.3}
     for seed in range(runs):
-        values = {each.name: each.values for each in evaluate(logged(seed), RULE, sign=1, l2=1.0)}
+        valued = {each.name: each for each in evaluate(logged(seed), RULE, sign=1, l2=1.0)}
+        values = {name: each.values for name, each in valued.items()}
         for name, true in truth.items():
             for estimator, found in values[name].items():
                 assert isinstance(found, Estimate)
                 covered[name, estimator] += found.low <= true <= found.high
+        for name in ("only-a", "only-b"):
+            for estimator, found in valued[name].over_even.items():
+                assert isinstance(found, Estimate)
+                covered[f"{name} over even", estimator] += found.low <= 0.0 <= found.high
+        assert all(isinstance(each, NotEstimable) for each in valued["even"].over_even.values())
+        more = valued["learnt"].over_even["dr"]
+        assert isinstance(more, Estimate)
         learnt, even = values["learnt"]["dr"], values["even"]["dr"]
         assert isinstance(learnt, Estimate)
         assert isinstance(even, Estimate)
-        better += learnt.low > even.high
+        assert more.estimate == pytest.approx(learnt.estimate - even.estimate)
+        assert more.low > 0.0 or not learnt.low > even.high
+        better += more.low > 0.0
     assert min(covered.values()) >= 0.85 * runs
     assert better >= 0.95 * runs
 
@@ -50,6 +60,10 @@ def test_less_is_better_learns_the_other_way() -> None:
     assert isinstance(learnt, Estimate)
     assert isinstance(even, Estimate)
     assert learnt.high < even.low
+    less = next(each for each in evaluate(logged(1), RULE, sign=-1, l2=1.0) if each.name == "learnt")
+    difference = less.over_even["dr"]
+    assert isinstance(difference, Estimate)
+    assert difference.high < 0.0
 
 
 def test_the_order_of_the_variants_is_kept() -> None:
