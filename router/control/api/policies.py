@@ -16,6 +16,7 @@ from router.control.own_thread import in_own_thread
 from router.control.plan_records import replay, same
 from router.control.standing import standing
 from router.control.steering import tell
+from router.in_time import in_time
 from router.problems import InvalidConfiguration
 from router.state import State
 from router.store.plans import PlanRecord, PolicyStatus, read_plan, read_plans, read_status
@@ -127,10 +128,15 @@ async def say(call: Call, word: Word) -> Answer:
 
 
 def _replayed(record: PlanRecord) -> PlanView:
+    """The plan beside the one that its policy makes now, which may be another policy since, or broken."""
     try:
-        return PlanView(record=record, replayed=same(record, replay(record)))
-    except (InvalidConfiguration, ValueError) as error:
-        return PlanView(record=record, replayed=None, problem=str(error))
+        plan = in_time(("replay", record.experiment, record.epoch, record.at), partial(replay, record))
+        return PlanView(record=record, replayed=same(record, plan))
+    except (InvalidConfiguration, ValueError, TimeoutError) as error:
+        problem = str(error)
+    except Exception as error:
+        problem = f"the policy fails with {error!r}"
+    return PlanView(record=record, replayed=None, problem=problem)
 
 
 def _view(state: State, name: str, status: PolicyStatus | None) -> PolicyView:

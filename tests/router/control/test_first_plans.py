@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from policies.plan import Plan
+from router.control.api.policies import _replayed
+from router.control.plan_records import planned_of
 from router.control.startup import apply
+from router.store.plans import PlanRecord
 from tests.router.control.planning import BEGAN, Clock, planner_of, state_of
 from tests.router.control.stage import CONFIGURATION, KEY, Stage
 
@@ -166,3 +170,34 @@ async def test_a_schedule_that_begins_nothing_holds_nobody_up(
     said = [each.getMessage() for each in caplog.records if "plan_failed" in each.getMessage()]
     assert len(said) >= 1
     assert all("broken" in each for each in said)
+
+
+@pytest.mark.parametrize(
+    ("does", "replayed", "problem"),
+    [
+        ("", True, ""),
+        ("puts off in words", False, ""),
+        ("fails", None, "ArithmeticError('what a pity')"),
+        ("leaves", None, "SystemExit"),
+        ("hangs", None, "takes more than 0.3 s"),
+        ("hangs when made", None, "takes more than 0.3 s"),
+        ("gives nothing", None, "returned NoneType; allowed: a Plan"),
+    ],
+)
+def test_a_policy_that_has_changed_since_is_replayed_to_what_it_does_now(
+    does: str, replayed: bool | None, problem: str
+) -> None:
+    record = PlanRecord(
+        experiment="ranker",
+        epoch=2,
+        at=BEGAN,
+        policy={"kind": "unsound", "does": does},
+        allocation={"salt": "s", "weights": {"a": 1.0, "b": 3.0}, "control": "a", "metrics": []},
+        given={},
+        observed=None,
+        seed=7,
+        planned=planned_of(Plan("s", {"a": 1.0, "b": 3.0}, why="it does")),
+    )
+    view = _replayed(record)
+    assert view.replayed is replayed
+    assert problem in view.problem
