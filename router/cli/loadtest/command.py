@@ -11,12 +11,16 @@ from router.cli.options import ContextName, Output, OutputOption, Url
 
 app = typer.Typer()
 
+# Requests a second; more than one process sends, and as many as it can keep in mind for a step.
+_MOST = 100_000
+
 
 def _duration(text: str) -> float:
     from router.quantities import DURATIONS, duration
 
     try:
-        return float(duration(text))
+        plain = text.replace(".", "", 1).isdecimal()  # as in a file, where 2 is two seconds
+        return float(duration(f"{text}s" if plain else text))
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!r}; allowed: {DURATIONS}") from None
 
@@ -29,7 +33,7 @@ def loadtest(
     backend: Annotated[
         str, typer.Argument(help="A backend's name at the router, or http://HOST:PORT.", show_default=False)
     ],
-    to_rate: Annotated[float, typer.Option(min=0.1, help="The last rate, in requests a second.")],
+    to_rate: Annotated[float, typer.Option(min=0.1, max=_MOST, help="The last rate, in requests a second.")],
     from_file: Annotated[
         Path | None,
         typer.Option(
@@ -80,6 +84,8 @@ def loadtest(
     from router.cli.loadtest.run import Options, run
     from router.cli.loadtest.steps import Limits
 
+    if start_rate is not None and start_rate > to_rate:
+        raise typer.BadParameter(f"--start-rate is {start_rate:g}; allowed: at most --to-rate, {to_rate:g}")
     options = Options(
         backend=backend,
         from_file=from_file,
@@ -88,7 +94,7 @@ def loadtest(
         patience=_duration(patience),
         listen=listen,
         save=save,
-        start_rate=min(start_rate or to_rate / 16, to_rate),
+        start_rate=start_rate or to_rate / 16,
         to_rate=to_rate,
         factor=factor,
         step_seconds=_duration(step),

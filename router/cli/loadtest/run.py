@@ -154,7 +154,9 @@ def _print(to: Console, options: Options, found: Found, requests: int) -> None:
     if found.capacity is None:
         to.print("capacity: below the first rate", markup=False)
     else:
-        to.print(f"capacity: {found.capacity:g} requests a second", markup=False)
+        last = found.steps[-1].rate
+        beyond = f"; {last:g} were too many" if last > found.capacity and not outrun(found.steps[-1]) else ""
+        to.print(f"capacity: {found.capacity:g} requests a second{beyond}", markup=False)
 
 
 def _cells(options: Options, steps: Sequence[Step]) -> list[tuple[str, ...]]:
@@ -163,7 +165,10 @@ def _cells(options: Options, steps: Sequence[Step]) -> list[tuple[str, ...]]:
             f"{step.rate:g}",
             f"{step.throughput:.1f}",
             f"{step.errors:.2%}",
-            *(f"{seconds * 1e3:.1f}" for seconds in (step.p50, step.p90, step.p99, step.longest)),
+            *(
+                f"{seconds * 1e3:.1f}" if step.answered else ""
+                for seconds in (step.p50, step.p90, step.p99, step.longest)
+            ),
             "sent late" if outrun(step) else "beyond" if broken(step, options.limits) else "ok",
         )
         for step in steps

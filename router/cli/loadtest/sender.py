@@ -7,8 +7,9 @@ idle connection or a new one; when all that are allowed are busy it waits, and t
 from __future__ import annotations
 
 import asyncio
+import os
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -42,7 +43,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
         self._parser = httptools.HttpResponseParser(self)
-        self._done = self._good = self._keep = False
+        self._done = self._keep = False
+        self._status = 0
         self._head_only = self._begun = self._framed = False
         self.transport: asyncio.Transport
         self.due: float | None = None
@@ -60,13 +62,15 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, ValueError):
-            self.give_up()
+            self.give_up("no HTTP")
             return
         if self._done:
             self._answered()
 
-    def give_up(self) -> None:
+    def give_up(self, why: str) -> None:
         """What is under way has failed."""
+        if self.due is not None:
+            self._sender.failures[why] += 1
         self.due = None
         self.transport.abort()
 
@@ -81,7 +85,7 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         # An interim answer is none; shedding load is what a load test asks about.
         self._begun = status >= _FINAL
-        self._good = status < _FAILED and status != _TOO_MANY
+        self._status = status
         self._keep = self._parser.should_keep_alive()
         if self._begun and self._head_only:
             # The parser cannot know that no body follows.
@@ -100,7 +104,7 @@ class Connection(asyncio.Protocol):
         self._done = self._begun = False
         due, self.due = self.due, None
         if due is not None:
-            self._sender.answered(self, due, good=self._good, keep=self._keep)
+            self._sender.answered(self, due, self._status, keep=self._keep)
 
 
 class Sender:
@@ -116,11 +120,12 @@ class Sender:
         self._opening = 0
         self._waiting: deque[tuple[bytes, float]] = deque()
         self._latencies: list[float] = []
+        self.failures: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def step(self, rate: float, seconds: float, progress: Callable[[int, int], None]) -> Step:
         """Send at a rate for some seconds, and wait for the answers; ``progress``: due, answered so far."""
-        self._latencies = []
+        self._latencies, self.failures = [], Counter()
         begin = perf_counter()
         end, told, due, late = begin + seconds, begin, 0, 0
         turn = begin + self._random.expovariate(rate)
@@ -152,6 +157,7 @@ class Sender:
             p90=percentile(ordered, 0.9),
             p99=percentile(ordered, 0.99),
             longest=ordered[-1] if ordered else 0.0,
+            failures=dict(self.failures.most_common()),
         )
 
     def close(self) -> None:
@@ -188,20 +194,23 @@ class Sender:
                 _, connection = await asyncio.get_running_loop().create_connection(
                     lambda: Connection(self), self._aim.host, self._aim.port
                 )
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError) as error:
             if self._waiting:
                 self._waiting.popleft()
+                self.failures["no connection" if isinstance(error, TimeoutError) else _named(error)] += 1
         else:
             self._free(connection)
         finally:
             self._opening -= 1
             self._open_more()
 
-    def answered(self, connection: Connection, due: float, *, good: bool, keep: bool) -> None:
+    def answered(self, connection: Connection, due: float, status: int, *, keep: bool) -> None:
         """An answer is complete."""
         self._busy.discard(connection)
-        if good:
+        if status < _FAILED and status != _TOO_MANY:
             self._latencies.append(perf_counter() - due)
+        else:
+            self.failures[f"of status {status}"] += 1
         if keep:
             self._free(connection)
         else:
@@ -219,12 +228,20 @@ class Sender:
         self._busy.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+        if connection.due is not None:
+            self.failures["closed before a whole answer"] += 1
         connection.due = None
         self._open_more()
 
     def _expire(self, now: float) -> None:
         oldest = now - self._aim.timeout
         for connection in [each for each in self._busy if each.due is not None and each.due < oldest]:
-            connection.give_up()
+            connection.give_up("not answered in time")
         while self._waiting and self._waiting[0][1] < oldest:
             self._waiting.popleft()
+            self.failures["not sent in time"] += 1
+
+
+def _named(error: OSError) -> str:
+    """Without the address, which is the same for all."""
+    return os.strerror(error.errno).lower() if error.errno else "no connection"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import ceil, log
 
 # When more of the requests than this are sent late, it is this machine that cannot keep up.
@@ -24,6 +24,7 @@ class Step:
 
     Latencies count from when a request was due, not from when it could be sent, so that a backend which
     holds up the sender is not spared. ``late`` of ``due`` requests were sent late by the sender's own fault.
+    ``failures`` counts those of ``failed`` by what happened.
     """
 
     rate: float
@@ -36,6 +37,7 @@ class Step:
     p90: float
     p99: float
     longest: float
+    failures: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def errors(self) -> float:
@@ -64,7 +66,9 @@ def rates(start: float, end: float, factor: float) -> tuple[float, ...]:
 def broken(step: Step, limits: Limits) -> str | None:
     """Which limit a step broke; None where it kept to all."""
     if step.errors > limits.errors:
-        return f"{step.errors:.2%} of the requests failed; allowed: {limits.errors:.2%}"
+        how = ", ".join(f"{count} {what}" for what, count in step.failures.items())
+        named = f" ({how})" if how else ""
+        return f"{step.errors:.2%} of the requests failed{named}; allowed: {limits.errors:.2%}"
     if step.p99 > limits.p99:
         return f"the 99th percentile was {step.p99 * 1e3:.1f} ms; allowed: {limits.p99 * 1e3:.1f} ms"
     return None

@@ -76,22 +76,23 @@ async def test_all_are_answered_below_the_capacity_and_wait_longer_above_it() ->
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "what", "closes"),
     [
-        b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
-        b"HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-        b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n",
-        b"that is not HTTP\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\ncut",
+        (b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", "of status 503", False),
+        (b"HTTP/1.1 500 X\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", "of status 500", False),
+        (b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n", "of status 429", False),
+        (b"that is not HTTP\r\n\r\n", "no HTTP", False),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\ncut", "closed before a whole answer", True),
     ],
 )
-async def test_failures_are_counted(answer: bytes) -> None:
-    async with model(0.0, answer) as port:
+async def test_failures_are_counted(answer: bytes, what: str, closes: bool) -> None:
+    async with model(0.0, answer, closes=closes) as port:
         sending = sender(port)
         step = await sending.step(100, 0.5, lambda due, answered: None)
         sending.close()
     assert (step.answered, step.failed) == (0, step.due)
     assert step.errors == 1.0
+    assert step.failures == {what: step.due}
 
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n"
@@ -127,7 +128,8 @@ async def test_a_backend_that_never_answers_fails_in_time() -> None:
         sending = sender(port, connections=4, timeout=0.3)
         step = await sending.step(50, 0.5, lambda due, answered: None)
         sending.close()
-    assert step.failed == step.due > 0
+    assert step.failed == step.due == sum(step.failures.values()) > 0
+    assert "not answered in time" in step.failures
 
 
 async def test_nobody_listens() -> None:
@@ -135,6 +137,7 @@ async def test_nobody_listens() -> None:
         pass
     step = await sender(port).step(50, 0.3, lambda due, answered: None)
     assert step.failed == step.due > 0
+    assert step.failures == {"connection refused": step.due}
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +233,27 @@ def test_a_lost_race_is_run_again(backend: Backend, tmp_path: Path) -> None:
         assert {*client.get("configuration").read(dict[str, Any])["backends"]} == {
             *("model", "mine", "other-0", "other-1")
         }
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--to-rate", "inf", "--to-rate"),
+        ("--to-rate", "1e9", "--to-rate"),
+        ("--start-rate", "11", "--start-rate is 11; allowed: at most --to-rate, 10"),
+        ("--step", "3 parsecs", "a number of seconds or text such as"),
+    ],
+)
+def test_rates_and_times_that_cannot_be(
+    turnout: Turnout, tmp_path: Path, option: str, value: str, said: str
+) -> None:
+    file = tmp_path / "requests"
+    file.write_text('{"method": "GET", "path": "/"}\n')
+    given = {"--to-rate": "10", option: value}
+    words = [word for pair in given.items() for word in pair]
+    ran = turnout("loadtest", "http://127.0.0.1:1", "--from-file", str(file), *words)
+    assert ran.status == 2
+    assert said in " ".join(ran.error.split())
 
 
 def test_what_cannot_be(backend: Backend, turnout: Turnout, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -42,6 +43,10 @@ def test_limits() -> None:
     assert broken(step(), LIMITS) is None
     assert broken(step(failed=10), LIMITS) is None
     assert broken(step(failed=11), LIMITS) == "1.10% of the requests failed; allowed: 1.00%"
+    named = replace(step(failed=20), failures={"of status 503": 19, "no HTTP": 1})
+    assert broken(named, LIMITS) == (
+        "2.00% of the requests failed (19 of status 503, 1 no HTTP); allowed: 1.00%"
+    )
     assert broken(step(p99=0.6), LIMITS) == "the 99th percentile was 600.0 ms; allowed: 500.0 ms"
     assert step(failed=100).throughput == 90
 
