@@ -82,12 +82,3 @@ class Observer:
         if read < epoch.ended + SETTLING_SECONDS:
             return True
         return now - read >= max(AGAIN_SECONDS, _AGAIN_PART * (read - epoch.ended))
-
-
-def arrivals(observed: Observed) -> dict[str, int]:
-    """How many requests each variant had in all epochs together."""
-    counts: dict[str, int] = {}
-    for epoch in observed.epochs:
-        for name, variant in epoch.variants.items():
-            counts[name] = counts.get(name, 0) + variant.requests
-    return counts

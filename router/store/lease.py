@@ -26,7 +26,7 @@ class LeaseLost(TurnoutError):
 
 
 class Lease(Struct, frozen=True, kw_only=True):
-    """What a holder was given: a fencing number, for ``ttl`` seconds from when it was given or renewed."""
+    """What a holder was given: a fencing number, for ``ttl`` seconds from when it was given."""
 
     holder: str
     fence: int
@@ -34,7 +34,7 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 _acquire = Script("acquire")
-_hold = Script("hold")
+_release = Script("release")
 
 
 async def acquire(redis: Redis, holder: str, ttl: float) -> Lease | None:
@@ -49,14 +49,11 @@ async def acquire(redis: Redis, holder: str, ttl: float) -> Lease | None:
     return Lease(holder=holder, fence=fence, ttl=ttl) if fence else None
 
 
-async def renew(redis: Redis, lease: Lease) -> bool:
-    """Hold on to a lease for its time from now; False where it has ended, and has to be acquired anew."""
-    return await _go_on(redis, lease, _milliseconds(lease.ttl))
-
-
 async def release(redis: Redis, lease: Lease) -> bool:
     """Give a lease up at once, for another one to take; False where it has ended already."""
-    return await _go_on(redis, lease, 0)
+    with seam():
+        same = await _release.run(redis, [keys.LEASE], [f"{lease.fence} {lease.holder}"])
+    return bool(same)
 
 
 async def held(redis: Redis) -> tuple[str, int] | None:
@@ -67,12 +64,6 @@ async def held(redis: Redis) -> tuple[str, int] | None:
         return None
     fence, _, holder = found.decode().partition(" ")
     return holder, int(fence)
-
-
-async def _go_on(redis: Redis, lease: Lease, milliseconds: int) -> bool:
-    with seam():
-        same = await _hold.run(redis, [keys.LEASE], [f"{lease.fence} {lease.holder}", milliseconds])
-    return bool(same)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -9,7 +9,7 @@ A theta = b with, over epochs,
 mbar_e the epoch's weighted mean: the recovery of differences within blocks (Yates 1940; Searle 1971, "Linear
 Models", ch. 7). A drift of the epochs' level leaves no trace in b, so variants that never shared an epoch are
 compared through those that did. A is a graph's Laplacian, its edges the epochs that two variants share: only
-variants joined by edges can be compared. As A and b are sums over epochs, they fold, and forget.
+variants joined by edges can be compared. As A and b are sums over epochs, they fold.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.statistics.arguments import nonnegative
 from policies.statistics.means import Mean
 from policies.statistics.result import NotEstimable
 from policies.statistics.strata.additive_fit import AdditiveFit, fitted
@@ -98,18 +97,6 @@ class Information:
             shapes = f"{len(self.vector)} and {len(other.vector)}"
             raise ValueError(f"cannot merge information on {shapes} variants")
         return Information(self.matrix + other.matrix, self.vector + other.vector)
-
-    def scaled(self, discount: float) -> Information:
-        """Counting as this share of itself, as in a power prior (Ibrahim & Chen 2000): evidence that ages.
-
-        The values stay and their variances grow by 1 / discount. Raises ValueError below 0.
-
-        >>> one = Information.none(2).add([Mean(1.0, 1.0, 9, 10), Mean(3.0, 1.0, 9, 10)])
-        >>> one.scaled(0.5).fit().values, one.scaled(0.5).fit().quasi_variances
-        ((-1.0, 1.0), (2.0, 2.0))
-        """
-        nonnegative("discount", discount)
-        return Information(self.matrix * discount, self.vector * discount)
 
     def fit(self) -> AdditiveFit | NotEstimable:
         """The values A+ b with the covariance A+; ``NotEstimable`` when no two variants share an epoch.

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from router.settings import Settings
 from router.state import State
 from router.store import keys, states
-from router.store.lease import LeaseLost, acquire, held, release, renew
+from router.store.lease import LeaseLost, acquire, held, release
 
 SETTINGS = Settings(backends={}, routes=())
 
@@ -85,19 +85,21 @@ async def test_a_server_whose_clock_is_behind_counts_on(redis: Redis) -> None:
     assert await states.commit(redis, state(1), 0, fence=lease.fence)
 
 
-async def test_renewing_holds_on_and_only_for_the_holder(redis: Redis) -> None:
+async def test_asking_again_holds_on(redis: Redis) -> None:
+    lease = await acquire(redis, "a", 30.0)
+    await redis.pexpire(keys.LEASE, 5_000)
+    assert await acquire(redis, "a", 30.0) == lease
+    assert await redis.pttl(keys.LEASE) > 20_000
+
+
+async def test_only_the_holder_gives_it_up(redis: Redis) -> None:
     lease = await acquire(redis, "a", 30.0)
     assert lease is not None
-    await redis.pexpire(keys.LEASE, 5_000)
-    assert await renew(redis, lease)
-    assert await redis.pttl(keys.LEASE) > 20_000
-    await release(redis, lease)
-    assert not await renew(redis, lease)
+    assert await release(redis, lease)
     assert not await release(redis, lease)
 
     other = await acquire(redis, "b", 30.0)
     assert other is not None
-    assert not await renew(redis, lease)
     assert not await release(redis, lease)
     assert await held(redis) == ("b", other.fence)
 

@@ -36,11 +36,6 @@ class Rollout:
     why: str
 
     @property
-    def promoted(self) -> bool:
-        """Whether it got all of the traffic."""
-        return self.weights[-1] == 100.0
-
-    @property
     def rolled_back(self) -> bool:
         """Whether it lost all of its traffic."""
         return self.weights[-1] == 0.0

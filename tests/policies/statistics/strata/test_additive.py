@@ -185,15 +185,6 @@ def test_information_folds(seed: int, cut: int) -> None:
         assert np.allclose(folded.values, whole.values, rtol=1e-9, atol=1e-9, equal_nan=True)
 
 
-def test_a_discount_widens_and_moves_nothing() -> None:
-    total = Information.none(3)
-    for epoch in rows(3, 6, 3):
-        total = total.add(epoch)
-    one, half = total.fit(), total.scaled(0.5).fit()
-    assert half.values == pytest.approx(one.values)
-    assert half.quasi_variances == pytest.approx([2.0 * v for v in one.quasi_variances])
-
-
 def test_a_drift_of_the_level_changes_nothing() -> None:
     means = rows(5, 8, 3)
     moved = [
@@ -231,5 +222,3 @@ def test_wrong_shapes_are_refused() -> None:
         Information(np.zeros((2, 3)), np.zeros(2))
     with pytest.raises(ValueError, match="cannot merge information on 2 and 3"):
         Information.none(2).merge(Information.none(3))
-    with pytest.raises(ValueError, match="discount"):
-        Information.none(2).scaled(-1.0)
