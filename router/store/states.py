@@ -104,8 +104,11 @@ async def commit(
 async def restore(redis: Redis, state: State, record: Record, entry: Entry, over: int = 0) -> bool:
     """Make this the state if version ``over`` (0: none) is in force; the key that signs goes with it.
 
-    It may have any version that is above all that were noted as newest.
+    It may have any version that is above all that were noted as newest. After `StoreUnavailable` either
+    nothing was done, or all that matters: an empty Redis gets the key first, lest another one be made.
     """
+    with seam():
+        await redis.set(keys.SIGNING_KEY, state.key, nx=True)
     if not await _commit_over(redis, state, over, record, entry):
         return False
     with seam():

@@ -9,11 +9,15 @@ import pytest
 
 from router.control.changes import Author
 from router.control.restoring import restore
-from router.control.token_file import load_tokens
+from router.control.token_file import load_tokens, save_tokens
 from router.control.watch import Sight, keep_watching
+from router.errors import StoreUnavailable
 from router.last_state import load, save
 from router.state import State
 from router.store import keys, states
+from router.store.client import connect
+from router.store.embedded import EmbeddedRedis
+from router.store.tokens import list_tokens
 from router.store.workers import WorkerReport, report_worker
 from tests.router.control.stage import CONFIGURATION, KEY, Stage, applied
 
@@ -77,6 +81,31 @@ async def test_an_empty_redis_opens_nothing(stage: Stage) -> None:
     assert (await stage.call("POST", "/restore", **shown)).status_code == 200
     assert await stage.redis.hlen(keys.TOKENS) == 1
     assert (await stage.call("GET", RANKER, **shown)).status_code == 200
+
+
+@pytest.mark.parametrize("refused", [keys.TOKENS, keys.SIGNING_KEY])
+async def test_what_fails_on_the_way_can_be_done_again(
+    server: EmbeddedRedis, stage: Stage, refused: str
+) -> None:
+    """By a user of Redis who may not write one of the keys."""
+    await stage.call("POST", "/tokens", {"name": "root", "role": "admin"})
+    save_tokens(stage.data_dir, await list_tokens(stage.redis))
+    await emptied(stage)
+    others = f"{{turnout}}:[^{refused.partition(':')[2][0]}]*"
+    await stage.redis.acl_setuser(
+        "limited", enabled=True, nopass=True, keys=[others], categories=["+@all"], channels=["*"]
+    )
+    limited = connect(server.url.replace("://", "://limited:any@"))
+    try:
+        with pytest.raises(StoreUnavailable):
+            await restore(limited, stage.data_dir, AUTHOR, 1e9)
+    finally:
+        await limited.aclose()
+        await stage.redis.acl_deluser("limited")
+    assert await states.read(stage.redis) is None
+    await restore(stage.redis, stage.data_dir, AUTHOR, 1e9)
+    assert (await stage.state()).key == await stage.redis.get(keys.SIGNING_KEY) == KEY
+    assert [each.name for each in await list_tokens(stage.redis)] == ["root"]
 
 
 async def test_the_watch_keeps_the_disk_and_says_each_trouble_once(
