@@ -34,7 +34,7 @@ class NothingToRestore(TurnoutError):
 
 
 async def restore(redis: Redis, data_dir: Path, author: Author, now: float) -> State:
-    """Commit the last snapshot, one version on, and put the API tokens back; `NothingToRestore` else."""
+    """Put the API tokens back and commit the last snapshot, one version on; `NothingToRestore` else."""
     newest = max(await states.newest(redis), await newest_reported(redis))
     found = await states.read(redis)
     if found is not None and newest <= found.version:
@@ -49,9 +49,11 @@ async def restore(redis: Redis, data_dir: Path, author: Author, now: float) -> S
     record = record_of(last, following, author, now)
     entry = entry_of(author, now, status=200, version=following.version)
     over = 0 if found is None else found.version
+    # Before there is a state: once there is one, nothing is restored again, and the disk's tokens are replaced
+    # by those in Redis.
+    await restore_tokens(redis, load_tokens(data_dir))
     if not await states.restore(redis, following, record, entry, over):
         raise NothingToRestore("another call restored the state at the same time")
-    await restore_tokens(redis, load_tokens(data_dir))
     event(log, "restored", version=following.version, snapshot=last.version, who=author.who)
     return following
 
