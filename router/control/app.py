@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from router.control.access import Gate
 from router.control.api import (
     administration,
+    backends,
     configuration,
     experiments,
     forcing,
@@ -34,6 +35,7 @@ from router.control.watch import Sight
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *experiments.ENDPOINTS,
+    *backends.ENDPOINTS,
     *configuration.ENDPOINTS,
     *versions.ENDPOINTS,
     *observing.ENDPOINTS,
