@@ -36,6 +36,9 @@ def _shadow(shadow: Shadow, path: Path) -> Iterator[Problem]:
     yield from _shares(shadow, path, "share", "noise")
     if shadow.max_in_flight < 1:
         yield Problem((*path, "max_in_flight"), shadow.max_in_flight, "is too small", "1 or more")
+    elif shadow.noise > 0 and shadow.max_in_flight == 1:
+        wrong = "leaves no room for the current model's second answer beside the copy"
+        yield Problem((*path, "max_in_flight"), shadow.max_in_flight, wrong, "2 or more with noise")
     if not 1 <= shadow.multiply <= _LARGEST_MULTIPLE:
         allowed = f"a whole number from 1 to {_LARGEST_MULTIPLE}"
         yield Problem((*path, "multiply"), shadow.multiply, "is out of range", allowed)

@@ -78,6 +78,7 @@ def test_a_shadow_that_is_named_twice() -> None:
         ({"share": float("nan")}, "/shadows/next/share"),
         ({"noise": -0.1}, "/shadows/next/noise"),
         ({"max_in_flight": 0}, "/shadows/next/max_in_flight"),
+        ({"max_in_flight": 1, "noise": 0.1}, "/shadows/next/max_in_flight"),
         ({"multiply": 0}, "/shadows/next/multiply"),
         ({"multiply": 101}, "/shadows/next/multiply"),
         ({"rate": 0}, "/shadows/next/rate"),
