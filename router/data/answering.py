@@ -14,6 +14,7 @@ from router.token import FORCED
 
 if TYPE_CHECKING:
     from router.data.context import Choice
+    from router.data.heads import KnownHead
     from router.data.trial import Slot
 
 CLIENT_CLOSED = 499
@@ -42,6 +43,27 @@ class Answering(Request):
         parts.append(CRLF)
         self.client.write(b"".join(parts))
         self.client.open_tunnel()
+
+    @property
+    def takes_whole(self) -> bool:
+        """Whether this client gets an answer's lines as most do, and may have it whole by now."""
+        return (
+            self.sent_all
+            and self.keep_alive
+            and self.modern
+            and not (self.head_only or self.client.plane.draining)
+        )
+
+    def answer_whole(self, known: KnownHead, body: bytes) -> None:
+        """A whole answer, with a head that is known: as `answer_head` and `answer_end`, in one step."""
+        client = self.client
+        self._first_byte = self.arrived
+        out = [known.lines]
+        self._add_own(out)
+        out += (CRLF, body)
+        client.plane.write(client.transport, b"".join(out))
+        self._end(known.status)
+        client.answered(self, close=False)
 
     def answer_head(self, status: int, head: list[bytes], length: bytes | None, *, has_body: bool) -> None:
         """The head of the final answer; what follows it is decided here."""

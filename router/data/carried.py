@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from router.data.answers import Refusal
+    from router.data.heads import KnownHead
     from router.data.pool import Address
     from router.data.upstream import BackendConnection
 
@@ -45,6 +46,9 @@ class Carried(Protocol):
     def sent_all(self) -> bool: ...
 
     @property
+    def takes_whole(self) -> bool: ...
+
+    @property
     def upgrade(self) -> bytes | None: ...
 
     arrived: float
@@ -65,6 +69,8 @@ class Carried(Protocol):
     def interim(self, status: int, head: list[bytes]) -> None: ...
 
     def switch(self, head: list[bytes], protocol: bytes) -> None: ...
+
+    def answer_whole(self, known: KnownHead, body: bytes) -> None: ...
 
     def answer_head(
         self, status: int, head: list[bytes], length: bytes | None, *, has_body: bool

@@ -13,11 +13,12 @@ from policies.assignment import BUCKETS
 from policies.shadow.compare import Answer
 from router.data.exchange import Exchange
 from router.data.shadow_pairs import Pair
-from router.data.shadow_targets import Target
+from router.data.shadow_targets import UNPAIRED, Target
 from router.data.wire import CRLF
 from router.token import UNIDENTIFIED
 
 if TYPE_CHECKING:
+    from router.data.heads import KnownHead
     from router.data.upstream import BackendConnection
 
 _BUCKET_BITS = BUCKETS.bit_length() - 1
@@ -46,7 +47,11 @@ class Copied:
     served_by = answered_by = ""
     """Whom the request was sent to when it was copied, and who answered the client."""
     pairs: Sequence[Pair] = ()
-    answer: Answer | None = None
+    last: list[bytes] | None = None
+    chunked = False
+    """What was written of the answer since it was last kept, when it is complete, and whether in chunks."""
+    status = 0
+    seconds = 0.0
     parts: list[bytes] | None = None
     """The body of the client's answer so far; where its next part begins in what is written; its size."""
     mark = 0
@@ -91,7 +96,12 @@ class Copied:
 
     def settle(self) -> None:
         """The client's exchange is over: all pairs hear what it was answered, or that it was not."""
-        answer = self.answer
+        answer = None
+        if self.last is not None:
+            self.take(self.last, chunked=self.chunked)
+            parts = self.parts or []
+            body = parts[0] if len(parts) == 1 else b"".join(parts)
+            answer = Answer(self.status, body, self.seconds)
         for pair in self.pairs:
             if self.kept > pair.largest:
                 pair.too_large()
@@ -184,12 +194,22 @@ class Mirroring(Exchange):
         """The answer is complete."""
         copied = self.copied
         if (copied.pairs or copied.starting) and not self.over:
-            copied.take(self.out, chunked=self.chunk_answer)
-            parts = copied.parts or []
-            body = parts[0] if len(parts) == 1 else b"".join(parts)
-            copied.answer = Answer(self._status, body, self.arrived - self._sent)
+            copied.last = self.out
+            copied.chunked = self.chunk_answer
+            copied.status = self._status
+            copied.seconds = self.arrived - self._sent
             copied.answered_by = self._pool.name
         super().answer_end()
+
+    def answer_whole(self, known: KnownHead, body: bytes) -> None:
+        """The same, of one that came whole."""
+        copied = self.copied
+        if copied.pairs or copied.starting:
+            copied.last = [body]
+            copied.status = known.status
+            copied.seconds = self.arrived - self._sent
+            copied.answered_by = self._pool.name
+        super().answer_whole(known, body)
 
     def _end(self, status: int) -> None:
         super()._end(status)
@@ -198,7 +218,8 @@ class Mirroring(Exchange):
         if copied.waiting:
             copied.skip("upload" if self._sent else "refused")
         if copied.pairs:
-            copied.settle()
+            # The answer is still to be written, and nobody waits for this.
+            self.client.plane.shadows.settle_soon(copied)
 
 
 # By what an exchange would be without shadows, what it is with them.
@@ -216,11 +237,14 @@ def _class_of(plain: type[Exchange]) -> type[Mirroring]:
 class Mirror:
     """The shadows of one route."""
 
-    __slots__ = ("_all_wanted", "_targets")
+    __slots__ = ("_all_wanted", "_only", "_targets", "_uncompared")
 
     def __init__(self, targets: tuple[Target, ...]) -> None:
         self._targets = targets
         self._all_wanted = all(target.shadow.share >= 1 for target in targets)
+        # The usual: one shadow, which gets everything; and what is owed where it is not compared, and why.
+        self._only = targets[0] if len(targets) == 1 and self._all_wanted else None
+        self._uncompared: dict[str, Owed] = {why: ((targets[0], why),) for why in UNPAIRED}
 
     def follow(self, exchange: Exchange, connection: BackendConnection | None, data: bytes) -> None:
         """See to the copies of a request that was sent there as ``data``, or still waits for a connection.
@@ -228,19 +252,31 @@ class Mirror:
         Most requests are here whole, and their answers are compared with none: their copies are sent, and
         nothing more is asked of them. Any other becomes an exchange of another class.
         """
-        targets = self._targets
-        if not self._all_wanted:
-            place = _place(exchange)
-            targets = tuple([target for target in targets if target.wants(place)])
-            if not targets:
-                return
-        owed = [(target, target.unpaired()) for target in targets]
-        plain = exchange.complete and not (exchange.odd or exchange.head_only or exchange.over)
-        if connection is None or not plain or not all(why for _, why in owed):
+        owed: Owed
+        if self._only is not None:
+            why = self._only.unpaired()
+            owed = self._uncompared[why] if why else ((self._only, why),)
+            compared = not why
+        else:
+            targets = self._targets
+            if not self._all_wanted:
+                place = _place(exchange)
+                targets = tuple([target for target in targets if target.wants(place)])
+                if not targets:
+                    return
+            owed = [(target, target.unpaired()) for target in targets]
+            compared = not all(why for _, why in owed)
+        if (
+            compared
+            or connection is None
+            or not exchange.complete
+            or exchange.odd
+            or exchange.head_only
+            or exchange.over
+        ):
             self._follow_on(exchange, owed, connection, data)
-            return
-        head, rest = exchange.sent_as(connection, data)
-        exchange.client.plane.shadows.copy_soon(owed, head, rest, exchange.received)
+        else:
+            exchange.client.plane.shadows.copy_soon(owed, exchange, connection, data)
 
     def _follow_on(
         self, exchange: Exchange, owed: Owed, connection: BackendConnection | None, data: bytes

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from router.data.answers import Refusal
+from router.data.heads import Heads
 from router.settings import Backend
 from router.worker_totals import PoolCounts
 
@@ -61,6 +62,7 @@ class Pool:
         self.timeout = float("inf") if backend.timeout is None else float(backend.timeout)
         self.patience = min(self.first_byte_timeout, self.timeout)
         self.retired = False
+        self.heads = Heads(clock)
         self._only = self.addresses[0] if len(self.addresses) == 1 else None
         self._clock = clock
         self._waiting: deque[Carried] = deque()

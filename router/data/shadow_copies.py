@@ -7,7 +7,7 @@ of it.
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from policies.shadow.compare import NO_ANSWER, Answer
 from router.data.answers import Refusal
@@ -15,6 +15,7 @@ from router.data.pool import Address
 from router.data.shadow_pairs import CANDIDATE, Pair
 
 if TYPE_CHECKING:
+    from router.data.heads import KnownHead
     from router.data.shadow_pool import CopyPool
     from router.data.shadow_targets import Nobody, Target
     from router.data.upstream import BackendConnection
@@ -34,7 +35,6 @@ class Copy:
         "answering",
         "arrived",
         "deadline",
-        "drained",
         "head_only",
         "out",
         "over",
@@ -43,6 +43,9 @@ class Copy:
     )
 
     chunk_answer: Final = False
+    kept: ClassVar[bool] = False
+    """Whether the answer's body is."""
+    takes_whole: Final = True
     tunnel: Final = False
     sent_all: Final = True
     upgrade: Final[bytes | None] = None
@@ -56,9 +59,7 @@ class Copy:
         self._head = head
         self._rest = rest
         self.head_only = head_only
-        # Whether only the end of the answer matters.
-        self.drained = not head_only
-        self.out = target.nobody.dropped
+        self.out = target.nobody.nothing
         self.answering = self.over = False
         self.status = 0
         self.deadline = FOREVER
@@ -124,8 +125,11 @@ class Copy:
         self.status = status
 
     def flush_answer(self) -> None:
-        """Drop what came since the last read."""
-        self.out.clear()
+        """Nothing of it is kept."""
+
+    def answer_whole(self, known: KnownHead, body: bytes) -> None:
+        """The whole answer."""
+        self.answer_end()
 
     def answer_end(self) -> None:
         """The answer is complete."""
@@ -134,7 +138,6 @@ class Copy:
         # As `_finish` does, in one step: this is the end of nearly all copies.
         self.over = True
         self._connection = None
-        self.out.clear()
         target = self._target
         target.flying.discard(self)
         target.failures = 0
@@ -200,6 +203,8 @@ class PairedCopy(Copy):
 
     __slots__ = ("_kind", "_pair", "_parts", "_size")
 
+    kept: ClassVar[bool] = True
+
     def __init__(
         self,
         target: Target,
@@ -212,12 +217,17 @@ class PairedCopy(Copy):
         pair: Pair,
     ) -> None:
         super().__init__(target, pool, head, rest, head_only)
-        self.drained = False
         self.out = []
         self._kind = kind
         self._pair = pair
         self._parts: list[bytes] = []
         self._size = 0
+
+    def answer_whole(self, known: KnownHead, body: bytes) -> None:
+        """The whole answer."""
+        self.status = known.status
+        self.out.append(body)
+        self.answer_end()
 
     def flush_answer(self) -> None:
         """Keep what came since the last read."""

@@ -13,6 +13,7 @@ import httptools
 from msgspec.structs import replace
 
 from router.data.carried import Carried
+from router.data.heads import HEAD_END
 from router.data.pool import TRUSTED_IDLE, Address, Clock, Pool
 from router.data.shadow_copies import Copy
 from router.data.upstream import BackendConnection
@@ -23,77 +24,38 @@ _FRAMING = frozenset(map(len, (b"connection", b"content-length", b"transfer-enco
 _FINAL = 200
 
 
-class Drain:
-    """Hears from a parser of its own where an answer begins and ends, and nothing of what is in it."""
-
-    __slots__ = ("ended", "keep", "parser")
-
-    def __init__(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.ended = False
-        self.keep = False
-
-    def on_message_begin(self) -> None:
-        """An answer begins."""
-        if self.ended:
-            raise ValueError("a second answer to one request")
-
-    def on_message_complete(self) -> None:
-        """An answer is complete, maybe an interim one."""
-        if self.parser.get_status_code() >= _FINAL:
-            self.ended = True
-            self.keep = self.parser.should_keep_alive()
-
-    @property
-    def sees_the_end(self) -> bool:
-        """Whether the answer that has begun is known to be a final one that ends before its connection."""
-        return self.parser.get_status_code() >= _FINAL and self.parser.should_keep_alive()
-
-
 class CopyConnection(BackendConnection):
     """One connection to a shadow; it carries one copy at a time."""
 
-    __slots__ = ("_drain",)
+    __slots__ = ()
     exchange: Copy | None
-
-    def __init__(self, pool: Pool, address: Address) -> None:
-        super().__init__(pool, address)
-        self._drain = Drain()
 
     def data_received(self, data: bytes) -> None:
         copy = self.exchange
         if copy is None:
             self.close()
             return
-        first = copy.arrived == copy.sent
+        begins = copy.arrived == copy.sent
         copy.arrived = perf_counter()
-        if not copy.drained:
-            self._read(copy, data)
-            return
-        drain = self._drain
-        try:
-            drain.parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._failed(error, ended=drain.ended)
-            return
-        if drain.ended:
-            drain.ended = False
-            self._keep = drain.keep
-            self._done(reusable=True)
-        elif first and not drain.sees_the_end:
-            # Its headers are needed, which say how it ends, or have not all come.
-            copy.drained = False
-            self._drain = Drain()
-            self._read(copy, data)
-
-    def _read(self, copy: Copy, data: bytes) -> None:
-        """Take in what came of an answer, headers and body."""
+        pool = self.pool
+        heads = pool.heads
+        if begins and heads.known:
+            start = data.find(HEAD_END) + 4
+            known = heads.known.get(data[:start])
+            if known is not None and known.size == len(data) and not copy.head_only:
+                heads.hits += 1
+                self.exchange = None
+                pool.release(self)
+                copy.answer_whole(known, data[start:])
+                return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._failed(error, ended=self._finished)
             return
         if self._finished:
+            if begins and heads.learning:
+                self._learn(data)
             self._done(reusable=True)
         elif self._in_head:
             self._count_head(len(data))
@@ -133,7 +95,7 @@ class CopyConnection(BackendConnection):
         if self._finished:
             raise ValueError("a body where there must be none")
         copy = self.exchange
-        if copy is not None:
+        if copy is not None and copy.kept:
             copy.out.append(body)
 
     def on_message_complete(self) -> None:

@@ -24,6 +24,8 @@ About = tuple[Shadow, Backend, Mapping[str, Backend], str]
 # dearest thing that a shadow can ask for.
 FAILURES_BEFORE_REST = 5
 REST = 1.0
+# Why an answer may not be compared that could be.
+UNPAIRED = ("share", "budget")
 MARK = b"x-turnout-shadow: 1\r\n"
 # Of a unit's place, bits that neither its bucket nor its position uses.
 _SHARE_SHIFT, _SHARE_BITS = 10, 32
@@ -32,12 +34,12 @@ _SHARE_SHIFT, _SHARE_BITS = 10, 32
 class Nobody:
     """Who reads the answer to a copy."""
 
-    __slots__ = ("dropped", "plane")
+    __slots__ = ("nothing", "plane")
 
     def __init__(self, plane: Turning) -> None:
         self.plane = plane
-        # What came of answers that nobody compares; emptied as it comes.
-        self.dropped: list[bytes] = []
+        # What is kept of answers that nobody compares.
+        self.nothing: list[bytes] = []
 
     def write(self, data: bytes) -> None:
         """Drop it."""

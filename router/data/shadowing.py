@@ -15,7 +15,7 @@ from policies.shadow.compare import Rules
 from policies.shadow.json_difference import Tolerance
 from policies.shadow.pointers import paths, tokens
 from router.data.exchange import Exchange
-from router.data.mirroring import Mirror, Owed
+from router.data.mirroring import Copied, Mirror, Owed
 from router.data.pool import Clock
 from router.data.shadow_ledger import Ledger
 from router.data.shadow_pairs import Comparer, Terms
@@ -69,7 +69,8 @@ class Shadows:
         self._nobody = Nobody(host)
         self._followed: list[tuple[Mirror, Exchange, BackendConnection, bytes]] = []
         self._queue: list[Exchange] = []
-        self._uncompared: list[tuple[Owed, bytes, bytes | memoryview, int]] = []
+        self._over: list[Copied] = []
+        self._uncompared: list[tuple[Owed, Exchange, BackendConnection, bytes]] = []
         self._ensemble = Ensemble({}, {})
         self._retired: list[Target] = []
 
@@ -97,27 +98,39 @@ class Shadows:
 
     def start_soon(self, exchange: Exchange) -> None:
         """Start the copies of a request, once its backend has had time to begin."""
-        if not (self._queue or self._uncompared):
-            self._host.call_later(_START_SECONDS, self._start_all)
+        self._schedule()
         self._queue.append(exchange)
 
-    def copy_soon(self, owed: Owed, head: bytes, rest: bytes | memoryview, size: int) -> None:
-        """The same for a whole request whose answer will be compared with none."""
-        if not (self._queue or self._uncompared):
-            self._host.call_later(_START_SECONDS, self._start_all)
-        self._uncompared.append((owed, head, rest, size))
+    def copy_soon(self, owed: Owed, exchange: Exchange, connection: BackendConnection, data: bytes) -> None:
+        """The same for a whole request, sent there as ``data``, whose answer will be compared with none."""
+        if not self._uncompared:
+            self._schedule()
+        self._uncompared.append((owed, exchange, connection, data))
 
-    def _start_all(self) -> None:
+    def settle_soon(self, copied: Copied) -> None:
+        """Tell the pairs of a request that it is over."""
+        self._schedule()
+        self._over.append(copied)
+
+    def _schedule(self) -> None:
+        if not (self._queue or self._uncompared or self._over):
+            self._host.call_later(_START_SECONDS, self._work)
+
+    def _work(self) -> None:
         queue, self._queue = self._queue, []
+        over, self._over = self._over, []
         uncompared, self._uncompared = self._uncompared, []
-        for owed, head, rest, size in uncompared:
+        for owed, exchange, connection, data in uncompared:
+            head, rest = exchange.sent_as(connection, data)
             for target, why in owed:
-                target.copy(head, rest, size, why)
+                target.copy(head, rest, exchange.received, why)
         for exchange in queue:
             copied = exchange.copied
             copied.start()
             if not copied.pairs:
                 exchange.__class__ = copied.plain  # its answer is nobody's but the client's
+        for copied in over:
+            copied.settle()
 
     # -- a change ------------------------------------------------------------------------------------------
 
@@ -142,6 +155,7 @@ class Shadows:
     def close(self) -> None:
         """Give everything up: copies in flight, and all connections."""
         self.adopt(Ensemble({}, {}))
+        self._work()
         for target in self._retired:
             target.give_up()
 

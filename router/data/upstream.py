@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httptools
 
 from router.data.answers import Refusal
+from router.data.heads import HEAD_END, LONGEST, KnownHead
 from router.data.pool import Address, Pool, poll_readable
 from router.data.wire import (
     CONNECTION,
@@ -21,6 +22,7 @@ from router.data.wire import (
     SEPARATOR,
     UPGRADE,
     kind_of,
+    status_line,
     tokens,
     without,
 )
@@ -44,6 +46,7 @@ class BackendConnection(asyncio.Protocol):
         "_finished",
         "_head",
         "_head_bytes",
+        "_head_read",
         "_in_head",
         "_keep",
         "_length",
@@ -75,6 +78,8 @@ class BackendConnection(asyncio.Protocol):
     def _reset(self) -> None:
         self._odd = False
         self._head: list[bytes] = []
+        # That of the answer that goes on, when it is complete.
+        self._head_read: list[bytes] = []
         self._length: bytes | None = None
         self._chunked = False
         self._connection_tokens: frozenset[bytes] | None = None
@@ -98,6 +103,18 @@ class BackendConnection(asyncio.Protocol):
             # The request has not even been sent: this answers nothing, and nothing here can be trusted.
             self._lose(exchange, f"{self.pool.name} answered before it was asked", sent=False)
             return
+        begins = not (self._in_head or exchange.answering)
+        pool = self.pool
+        heads = pool.heads
+        if begins and heads.known:
+            start = data.find(HEAD_END) + 4
+            known = heads.known.get(data[:start])
+            if known is not None and known.size == len(data) and exchange.takes_whole:
+                heads.hits += 1
+                self.exchange = None
+                pool.release(self)
+                exchange.answer_whole(known, data[start:])
+                return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -115,6 +132,8 @@ class BackendConnection(asyncio.Protocol):
                 self._broken(str(error))
             return
         if self._finished:
+            if begins and heads.learning:
+                self._learn(data)
             self._done(reusable=True)
         elif self._in_head:
             self._count_head(len(data))
@@ -127,6 +146,19 @@ class BackendConnection(asyncio.Protocol):
         self._head_bytes += size
         if self._head_bytes > LARGEST_HEAD:
             self._broken("its header is too large")
+
+    def _learn(self, data: bytes) -> None:
+        """Remember the head of the answer that ``data`` is, if nothing about it was special."""
+        exchange, length = self.exchange, self._length
+        # That to HEAD was ended by hand, and its parser is gone.
+        if exchange is None or exchange.head_only or length is None or self._odd or not self._keep:
+            return
+        start = data.find(HEAD_END) + 4
+        status = self._parser.get_status_code()
+        if start + int(length) != len(data) or start > LONGEST or status in _NO_BODY:
+            return
+        lines = b"".join((status_line(status), *self._head_read, b"content-length: ", length, CRLF))
+        self.pool.heads.learn(data[:start], KnownHead(status, len(data), lines))
 
     def eof_received(self) -> bool:
         if self.exchange is None:
@@ -207,7 +239,7 @@ class BackendConnection(asyncio.Protocol):
             status, head, self._length, has_body=not (exchange.head_only or status in _NO_BODY)
         )
         # What follows on_header now is a trailer, which the head no longer takes.
-        self._head = []
+        self._head_read, self._head = head, []
         if exchange.head_only:
             # The parser cannot know that the request was HEAD and would wait for a body: a new one goes on.
             self._finished = True
