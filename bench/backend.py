@@ -1,7 +1,8 @@
 """How cheap can a model backend be, so that what is measured is the proxy before it?
 
 Answers every request with the same small JSON over HTTP/1.1 keep-alive, without parsing more than the framing
-of a request that has a Content-Length or no body. Each port answers with a name of its own, of one letter.
+of a request that has a Content-Length or no body. Each port answers with a name of its own, of one letter. As
+servers do it says the date, so that its answers' heads change every second.
 
     python -m bench.backend 9001:a 9002:b
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from email.utils import formatdate
 from functools import partial
 from typing import cast
 
@@ -23,13 +25,25 @@ def answer_body(name: str) -> bytes:
     return b'{"model":"%s","label":7,"scores":[0.01,0.02,0.90,0.03,0.04]}' % name.encode("ascii")
 
 
+class Model:
+    """What one port answers at present."""
+
+    def __init__(self, name: str) -> None:
+        self._body = answer_body(name)
+        self.answer = b""
+        self._say_date()
+
+    def _say_date(self) -> None:
+        asyncio.get_running_loop().call_later(1.0, self._say_date)
+        head = b"HTTP/1.1 200 OK\r\ndate: %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+        self.answer = head % (formatdate(usegmt=True).encode(), len(self._body)) + self._body
+
+
 class Backend(asyncio.Protocol):
     """One connection: counts off requests, writes the same answer for each."""
 
-    def __init__(self, name: str) -> None:
-        body = answer_body(name)
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-        self._answer = head % len(body) + body
+    def __init__(self, model: Model) -> None:
+        self._model = model
         self._transport: asyncio.Transport | None = None
         self._held = b""
 
@@ -45,7 +59,7 @@ class Backend(asyncio.Protocol):
         while data and (size := request_size(data)) <= len(data):
             data = data[size:]
             if self._transport is not None:
-                self._transport.write(self._answer)
+                self._transport.write(self._model.answer)
         self._held = data
 
 
@@ -67,7 +81,7 @@ async def serve(places: list[tuple[int, str]]) -> None:
     """Listen on every (port, name), say so, and go on until the process is ended."""
     loop = asyncio.get_running_loop()
     for port, name in places:
-        await loop.create_server(partial(Backend, name), "127.0.0.1", port, backlog=4096)
+        await loop.create_server(partial(Backend, Model(name)), "127.0.0.1", port, backlog=4096)
     print("ready", flush=True)
     await asyncio.Event().wait()
 
