@@ -11,7 +11,14 @@ from router.cli.contexts import Target
 from router.cli.options import Output
 from router.cli.showing import rows, show
 
-_COLUMNS = ("policy", "estimator", "value#", "95 % interval#", "effective decisions#")
+_COLUMNS = (
+    "policy",
+    "estimator",
+    "value#",
+    "95 % interval#",
+    "effective decisions#",
+    "more than even, 95 %#",
+)
 
 
 def run(target: Target, experiment: str, output: Output) -> None:
@@ -25,9 +32,9 @@ def _print(to: Console, data: dict[str, Any]) -> None:
     logged = "nothing yet" if data["logged"] is None else f"{data['logged']:.6g} on average"
     title = f"{data['experiment']}: {data['decisions']} logged decisions earned {logged} ({data['metric']})"
     cells = [
-        (each["text"], value["estimator"], *_cells(value))
+        (each["text"], value["estimator"], *_cells(value), _more(over))
         for each in data["alternatives"]
-        for value in each["values"]
+        for value, over in zip(each["values"], each["over_even"], strict=True)
     ]
     to.print(rows(title, _COLUMNS, cells))
 
@@ -37,3 +44,7 @@ def _cells(value: dict[str, Any]) -> tuple[str, str, str]:
         return "", value["reason"], ""
     interval = f"{value['low']:.6g} to {value['high']:.6g}"
     return f"{value['value']:.6g}", interval, f"{value['effective_sample_size']:.0f}"
+
+
+def _more(over: dict[str, Any]) -> str:
+    return over["reason"] if over["value"] is None else f"{over['low']:+.6g} to {over['high']:+.6g}"

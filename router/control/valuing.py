@@ -40,6 +40,7 @@ async def values_of(
                 name=each.name,
                 text=each.text,
                 values=tuple(_value(estimator, found) for estimator, found in each.values.items()),
+                over_even=tuple(_value(estimator, found) for estimator, found in each.over_even.items()),
             )
             for each in valued
         ),

@@ -24,11 +24,12 @@ class ValueView(Struct, frozen=True, kw_only=True):
 
 
 class AlternativeView(Struct, frozen=True, kw_only=True):
-    """What one alternative would have earned, by each estimator."""
+    """What one alternative would have earned, by each estimator, and how much more than an even split."""
 
     name: str
     text: str
     values: tuple[ValueView, ...]
+    over_even: tuple[ValueView, ...]
 
 
 class OffPolicyView(Struct, frozen=True, kw_only=True):

@@ -95,6 +95,11 @@ def test_it_learns_by_features_and_values_the_alternatives(
         values = until(valued, "decisions are logged")
         assert set(values) == {"only-a", "only-b", "even", "learnt"}
         assert values["learnt"]["dr"]["low"] > values["even"]["dr"]["high"]
+        found = service.control(f"{EXPERIMENT}/off-policy")
+        more = {each["name"]: each["over_even"] for each in found["alternatives"]}
+        assert [each["estimator"] for each in more["learnt"]] == ["ips", "snips", "dr"]
+        assert all((each["low"] is None) == bool(each["reason"]) for each in more["learnt"])
+        assert {each["reason"] for each in more["even"]} == {"the policies are the same"}
 
         def told(unit: str, plan: str) -> Any:
             body = {"context": {"targetingKey": unit, "plan": plan, "age": 40}}
