@@ -13,7 +13,7 @@ from math import fsum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from policies.bandit.memory import Memory
-from policies.bandit.parameters import ERRORS, BanditParameters, Guardrail, Stop
+from policies.bandit.parameters import ERRORS, BanditParameters, Guardrail, Stop, StoppingParameters
 from policies.metric import MetricSpec
 from policies.plan import Plan
 from policies.policy import Allocation
@@ -109,3 +109,17 @@ class Bandit(ABC):
 
     def _margin(self, guardrail: Guardrail) -> float | None:
         return self.allocation.metric(guardrail.metric).margin
+
+
+@dataclass(frozen=True, slots=True)
+class StoppingBandit(Bandit):
+    """A bandit that names a winner, and then does as configured."""
+
+    Parameters: ClassVar[type[StoppingParameters]] = StoppingParameters
+
+    parameters: StoppingParameters
+
+    @property
+    def stop(self) -> Stop | None:
+        """As configured."""
+        return self.parameters.stop

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from policies.bandit.bandit import Bandit
-from policies.bandit.parameters import Stop, StoppingParameters
+from policies.bandit.bandit import StoppingBandit
 from policies.policy import Policy
 
 if TYPE_CHECKING:
@@ -19,18 +18,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class TopTwo(Bandit):
+class TopTwo(StoppingBandit):
     """Finds the best arm: half of the weight by P(best), half by P(second best)."""
 
     kind: ClassVar[str] = "top-two"
-    Parameters: ClassVar[type[StoppingParameters]] = StoppingParameters
-
-    parameters: StoppingParameters
-
-    @property
-    def stop(self) -> Stop | None:
-        """As configured."""
-        return self.parameters.stop
 
     def shares(self, found: Beliefs) -> Sequence[float]:
         """The mean of P(best) and P(second best)."""

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from policies.bandit.bandit import Bandit
-from policies.bandit.parameters import Stop, StoppingParameters
+from policies.bandit.bandit import StoppingBandit
 from policies.policy import Policy
 
 if TYPE_CHECKING:
@@ -18,18 +17,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class TrackAndStop(Bandit):
+class TrackAndStop(StoppingBandit):
     """Finds the best arm: by the optimal proportions of what the arms are believed to be."""
 
     kind: ClassVar[str] = "track-and-stop"
-    Parameters: ClassVar[type[StoppingParameters]] = StoppingParameters
-
-    parameters: StoppingParameters
-
-    @property
-    def stop(self) -> Stop | None:
-        """As configured."""
-        return self.parameters.stop
 
     def shares(self, found: Beliefs) -> Sequence[float]:
         """The optimal proportions at the posterior means; even ones for arms that are tied."""
