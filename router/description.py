@@ -23,13 +23,14 @@ class RouteLine(Struct, frozen=True, kw_only=True):
 
 
 class VariantLine(Struct, frozen=True, kw_only=True):
-    """A variant; ``share`` of the units, from 0 to 1."""
+    """A variant; ``share`` of the units, from 0 to 1, and what its policy's first plan makes of it."""
 
     name: str
     backend: str
     weight: float
     share: float
     control: bool
+    begins: float | None = None
 
 
 class ExperimentLine(Struct, frozen=True, kw_only=True):
@@ -146,12 +147,15 @@ def _warnings(settings: Settings) -> Iterator[str]:
         if all(name not in route.experiments for route in settings.routes):
             yield f"experiment {name}: no route names it, so no request takes part"
     yield from audience_warnings(settings)
-    used = {route.backend for route in settings.routes} | {
+    used = {each.backend for each in (*settings.routes, *settings.shadows.values())} | {
         variant.backend for each in settings.experiments.values() for variant in each.variants.values()
     }
+    for name in settings.shadows:
+        if all(name not in route.shadows for route in settings.routes):
+            yield f"shadow {name}: no route names it, so it gets no copies"
     for name in settings.backends:
         if name not in used:
-            yield f"backend {name}: no route and no variant uses it"
+            yield f"backend {name}: no route, variant or shadow uses it"
     for (one, first), (other, second) in combinations(settings.experiments.items(), 2):
         if (first.salt or one) == (second.salt or other):
             yield f"experiments {one} and {other} have the same salt: their assignments are not independent"

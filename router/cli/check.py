@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import fsum, isclose
 from pathlib import Path
+from time import time
 
 import msgspec
+from msgspec.structs import replace
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -13,12 +16,26 @@ from router.cli.options import Output
 from router.cli.showing import show
 from router.config_file import load
 from router.description import Description, ExperimentLine, describe
+from router.experiment_policy import first_plan
+from router.settings import Settings
 
 
 def run(file: Path, output: Output) -> None:
     """Print the description of a file; `InvalidConfiguration` where it cannot be used."""
-    description = describe(load(file))
+    settings = load(file)
+    description = _begun(settings, describe(settings))
     show(output, msgspec.to_builtins(description), lambda to: _print(to, file, description))
+
+
+def _begun(settings: Settings, description: Description) -> Description:
+    """With the shares of each policy's first plan; `InvalidConfiguration` where there is none."""
+    experiments = []
+    for each in description.experiments:
+        weights = first_plan(each.name, settings.experiments[each.name], time()).weights
+        total = fsum(weights.values())
+        variants = tuple(replace(one, begins=weights[one.name] / total) for one in each.variants)
+        experiments.append(replace(each, variants=variants))
+    return replace(description, experiments=tuple(experiments))
 
 
 def _print(console: Console, file: Path, description: Description) -> None:
@@ -45,6 +62,9 @@ def _print_experiment(console: Console, experiment: ExperimentLine) -> None:
     table = Table("variant", "backend", title=title, title_justify="left")
     table.add_column("weight", justify="right")
     table.add_column("share", justify="right")
+    moved = any(not isclose(each.begins or 0.0, each.share, abs_tol=1e-9) for each in experiment.variants)
+    if moved:
+        table.add_column("begins with", justify="right")
     for variant in experiment.variants:
         role = " (control)" if variant.control else ""
         table.add_row(
@@ -52,6 +72,7 @@ def _print_experiment(console: Console, experiment: ExperimentLine) -> None:
             escape(variant.backend),
             f"{variant.weight:g}",
             f"{variant.share:.2%}",
+            *([f"{variant.begins:.2%}"] if moved and variant.begins is not None else []),
         )
     console.print(table)
     facts = {

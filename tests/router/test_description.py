@@ -30,6 +30,14 @@ def warnings(old: str, new: str) -> tuple[str, ...]:
     return describe(load(TEXT.replace(old, new))).warnings
 
 
+def test_a_shadow_uses_its_backend_and_is_of_use_on_a_route() -> None:
+    shadows = "shadows: {next: {backend: four, side_effects: allowed}}\n"
+    text = shadows + TEXT.replace("three: {url", "four: {url: http://h:4}, three: {url")
+    said = ("shadow next: no route names it, so it gets no copies",)
+    assert describe(load(text)).warnings == said
+    assert describe(load(text.replace("backend: three}", "backend: three, shadows: [next]}"))).warnings == ()
+
+
 def test_routes_stand_in_the_order_in_which_they_are_tried() -> None:
     assert [(route.path, route.served) for route in describe(load(TEXT)).routes] == [
         ("/v1/models/ranker", "experiment ranker (backend one when it is stopped)"),

@@ -30,6 +30,18 @@ def test_json(turnout: Turnout, config: Path) -> None:
     assert len(said["warnings"]) == 1
 
 
+def test_what_a_policy_begins_with(turnout: Turnout, config: Path) -> None:
+    policy = "    policy: {kind: split, ramp: [{weight: 2, for: 1h}]}\n"
+    config.write_text(
+        config.read_text().replace("    control: champion\n", "    control: champion\n" + policy)
+    )
+    ran = turnout("check", str(config))
+    assert ("begins with" in ran.out, "98.00%" in ran.out) == (True, True)
+    said = json.loads(turnout("check", str(config), "--output", "json").out)
+    begins = {each["name"]: each["begins"] for each in said["experiments"][0]["variants"]}
+    assert begins == {"champion": 0.98, "challenger": 0.02, "paused": 0.0}
+
+
 def test_every_mistake_with_its_line(turnout: Turnout, config: Path) -> None:
     text = config.read_text().replace("weight: 80", "weight: -80").replace("kind: binary", "kind: binry")
     config.write_text(text)
