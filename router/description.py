@@ -147,9 +147,8 @@ def _warnings(settings: Settings) -> Iterator[str]:
         if all(name not in route.experiments for route in settings.routes):
             yield f"experiment {name}: no route names it, so no request takes part"
     yield from audience_warnings(settings)
-    used = {each.backend for each in (*settings.routes, *settings.shadows.values())} | {
-        variant.backend for each in settings.experiments.values() for variant in each.variants.values()
-    }
+    used = {each.backend for each in settings.routes} | {each.backend for each in settings.shadows.values()}
+    used |= {variant.backend for each in settings.experiments.values() for variant in each.variants.values()}
     for name in settings.shadows:
         if all(name not in route.shadows for route in settings.routes):
             yield f"shadow {name}: no route names it, so it gets no copies"
