@@ -78,7 +78,8 @@ def advance(
         if reasons:
             epochs[name] = Epoch(
                 number=last.number + 1 if last else 1,
-                started=now,
+                # Where the clock was set back: what is asked of the epochs since a time is to miss none.
+                started=max(now, last.started) if last else now,
                 salt=plan.salt,
                 weights=dict(plan.weights),
                 why="; ".join([plan.why, *reasons] if plan.why else reasons),

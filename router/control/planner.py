@@ -64,6 +64,7 @@ class Planner:
         self._state: State | None = None
         self._taken: State | None = None
         self._schedule_due = -inf
+        self._ticked = -inf
         self._failing: dict[str, str] = {}
         # A policy that is waited for no more has left its slot: one that never returns holds nobody up.
         self._slots = asyncio.Semaphore(_AT_A_TIME)
@@ -100,6 +101,10 @@ class Planner:
             return
         now = self._clock()
         await self._take_up(state)
+        if now < self._ticked:  # the clock was set back, and harm is not to wait until it is where it was
+            for task in self._tasks.values():
+                task.due = -inf
+        self._ticked = now
         due = [task for task in self._tasks.values() if task.due <= now and not task.busy]
 
         planning = [asyncio.ensure_future(self._plan(task, state, now)) for task in due]
@@ -189,7 +194,7 @@ class Planner:
             return state
         for name in plans:
             if following.epochs[name] != state.epochs[name]:
-                await save_plan(self._redis, results[name].record)
+                await save_plan(self._redis, results[name].record, following.epochs[name].started)
         why = "; ".join(f"{name}: {plan.why}" for name, plan in plans.items()) or "a schedule"
         author = Author(
             who="planner",

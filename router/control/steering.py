@@ -38,7 +38,8 @@ async def tell(redis: Redis, name: str, word: Word, author: Author, clock: Calla
         epoch = following.epochs[name]
         if epoch != previous.epochs[name]:
             experiment = previous.settings.experiments[name]
-            await save_plan(redis, record_of(name, experiment, epoch.number, now, given, None, None, plan))
+            record = record_of(name, experiment, epoch.number, now, given, None, None, plan)
+            await save_plan(redis, record, epoch.started)
         if await commit(redis, previous, following, author, now):
             return following
 

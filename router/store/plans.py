@@ -70,12 +70,12 @@ _decode_record = msgspec.json.Decoder(PlanRecord).decode
 _decode_status = msgspec.json.Decoder(PolicyStatus).decode
 
 
-async def save_plan(redis: Redis, record: PlanRecord) -> None:
-    """Keep a record, and the newest `KEPT_PLANS` of its experiment."""
+async def save_plan(redis: Redis, record: PlanRecord, started: float) -> None:
+    """Keep the record of the plan of an epoch that ``started`` then, and the newest `KEPT_PLANS` in all."""
     key = keys.plans(record.experiment)
     document = zlib.compress(_encode(record))
     with seam():
-        await redis.hset(key, _field(record.epoch, record.at), document)
+        await redis.hset(key, _field(record.epoch, started), document)
         count: Any = await redis.hlen(key)
         if count > KEPT_PLANS + _SLACK:
             fields: Any = await redis.hkeys(key)

@@ -212,3 +212,9 @@ def test_a_schedule_may_name_the_first_and_the_last_moment_there_is(
     schedule: dict[str, str], asleep: tuple[str, ...]
 ) -> None:
     assert advance(None, settings(schedule=schedule), 1.0, key=KEY).asleep == asleep
+
+
+def test_no_epoch_starts_before_the_one_that_it_follows(first: State) -> None:
+    """Though the clock was set back: else what is asked of the epochs since a time would miss its traffic."""
+    second = advance(first, settings(variants=weights(50, 50)), 40.0)
+    assert (second.epochs["ranker"].number, second.epochs["ranker"].started) == (2, 100.0)

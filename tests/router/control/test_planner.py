@@ -140,6 +140,24 @@ async def test_findings_alone_make_no_version(redis: Redis, tmp_path: Path) -> N
     assert book.said["ranker"].at == clock.now
 
 
+async def test_a_clock_that_is_set_back_holds_no_plan_up(redis: Redis, tmp_path: Path) -> None:
+    await begun(redis, tmp_path, {"kind": "counting"})
+    clock = Clock()
+    planner, leadership, _ = planner_of(redis, clock)
+    await leadership.ask()
+    clock.now += 5
+    await planner.tick()
+    clock.now -= 3600
+    await requests(redis, 1, "champion", 40)
+    await planner.tick()
+    first, second = await read_epochs(redis, "ranker")
+    assert second.weights["challenger"] == 4.0
+    assert second.started == first.started
+    kept = await read_plan(redis, "ranker", 2, second.started)
+    assert kept is not None
+    assert (kept.at, same(kept, replay(kept))) == (clock.now, True)
+
+
 async def test_one_policy_that_fails_does_not_stop_another(
     redis: Redis, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -35,8 +35,8 @@ def record(epoch: int, at: float) -> PlanRecord:
 
 
 async def test_a_record_is_of_one_epoch_and_one_start(redis: Redis) -> None:
-    await save_plan(redis, record(2, 10.125))
-    await save_plan(redis, record(2, 11.5))
+    await save_plan(redis, record(2, 10.125), 10.125)
+    await save_plan(redis, record(2, 11.5), 11.5)
     assert await read_plan(redis, "ranker", 2, 11.5) == record(2, 11.5)
     assert await read_plan(redis, "ranker", 2, 12.0) is None
     found = await read_plans(redis, "ranker", {1: 1.0, 2: 10.125})
@@ -46,7 +46,7 @@ async def test_a_record_is_of_one_epoch_and_one_start(redis: Redis) -> None:
 
 async def test_the_newest_are_kept(redis: Redis) -> None:
     for epoch in range(1, plans.KEPT_PLANS + 70):
-        await save_plan(redis, record(epoch, float(epoch)))
+        await save_plan(redis, record(epoch, float(epoch)), float(epoch))
     count = await redis.hlen(keys.plans("ranker"))
     assert plans.KEPT_PLANS <= count <= plans.KEPT_PLANS + 51
     assert await read_plan(redis, "ranker", 1, 1.0) is None
