@@ -64,7 +64,7 @@ def restored(last: State, newest: int, now: float) -> State:
     why = f"Redis lost the state; restored from the snapshot of version {last.version}"
     # A version opens at most one epoch of each experiment, so those that are lost had no higher numbers.
     epochs = {
-        name: replace(epoch, number=epoch.number + lost + 1, started=now, why=why)
+        name: replace(epoch, number=epoch.number + lost + 1, started=max(now, epoch.started), why=why)
         for name, epoch in last.epochs.items()
     }
     return replace(last, version=last.version + lost + 1, epochs=epochs)

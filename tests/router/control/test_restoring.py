@@ -83,6 +83,15 @@ async def test_an_empty_redis_opens_nothing(stage: Stage) -> None:
     assert (await stage.call("GET", RANKER, **shown)).status_code == 200
 
 
+@pytest.mark.parametrize(("now", "started"), [(2e9, 2e9), (1.0, 1e9)])
+async def test_no_epoch_starts_before_the_one_that_it_follows(
+    stage: Stage, now: float, started: float
+) -> None:
+    await emptied(stage)
+    state = await restore(stage.redis, stage.data_dir, AUTHOR, now)
+    assert state.epochs["ranker"].started == started
+
+
 @pytest.mark.parametrize("refused", [keys.TOKENS, keys.SIGNING_KEY])
 async def test_what_fails_on_the_way_can_be_done_again(
     server: EmbeddedRedis, stage: Stage, refused: str
