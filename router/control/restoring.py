@@ -49,8 +49,8 @@ async def restore(redis: Redis, data_dir: Path, author: Author, now: float) -> S
     record = record_of(last, following, author, now)
     entry = entry_of(author, now, status=200, version=following.version)
     over = 0 if found is None else found.version
-    # Before there is a state: once there is one, nothing is restored again, and the disk's tokens are replaced
-    # by those in Redis.
+    # Before there is a state: once there is one, nothing is restored again, and the tokens on the disk are
+    # replaced by those in Redis.
     await restore_tokens(redis, load_tokens(data_dir))
     if not await states.restore(redis, following, record, entry, over):
         raise NothingToRestore("another call restored the state at the same time")
