@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isclose
 from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-from router.cli.answers import Audit, Experiment, Experiments, Record, Versions, Workers
+from router.cli.answers import Audit, Experiment, Experiments, Record, Variant, Versions, Workers
 from router.cli.change_lines import change_lines, when
 from router.cli.client import Answer, Client
 from router.cli.contexts import Target
@@ -67,13 +68,20 @@ def _experiments(to: Console, answer: Answer, data: Any) -> None:
         (
             each.name,
             each.status,
-            ", ".join(f"{arm.name} {arm.weight:g} ({arm.share:.2%})" for arm in each.variants),
+            ", ".join(f"{arm.name} {arm.weight:g} ({_shares(each.status, arm)})" for arm in each.variants),
             ", ".join(each.routes) or "none",
             "none" if each.epoch is None else f"{each.epoch.number}, since {when(each.epoch.started)}",
         )
         for each in answer.read(Experiments).experiments
     ]
     to.print(rows("", ("experiment", "status", "weights (shares)", "routes", "epoch"), cells))
+
+
+def _shares(status: str, arm: Variant) -> str:
+    """As written, and what a policy or a schedule has made of it."""
+    now = f", now {arm.in_force:.2%}"
+    same = isclose(arm.in_force, arm.share, abs_tol=1e-9)
+    return f"{arm.share:.2%}{now if status == 'running' and not same else ''}"
 
 
 def _experiment(to: Console, answer: Answer, data: Any) -> None:

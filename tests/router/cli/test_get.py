@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +35,16 @@ def test_tables(operated: Turnout) -> None:
     assert "url: http://127.0.0.1:9002\n" in operated("get", "backends", "two").out
     assert operated("get", "experiments", "ranker").out.startswith("ranker: running, version ")
     assert operated("get", "versions", "1").out.startswith("version 1, 20")
+
+
+def test_what_a_policy_made_of_the_weights(operated: Turnout, config: Path) -> None:
+    policy = "    policy: {kind: split, ramp: [{weight: 2, for: 1h}]}\n"
+    config.write_text(
+        config.read_text().replace("    control: champion\n", "    control: champion\n" + policy)
+    )
+    assert operated("apply", str(config), "--yes").status == 0
+    out = operated("get", "experiments").out
+    assert "champion 80 (80.00%, now 98.00%), challenger 20 (20.00%, now 2.00%), paused 0 (0.00%)" in out
 
 
 def test_every_worker_is_listed_with_its_version(operated: Turnout) -> None:
