@@ -10,8 +10,8 @@ from router.data.wire import NO_TOKENS
 
 if TYPE_CHECKING:
     from router.data.context import Choice
+    from router.data.copied import Copied
     from router.data.downstream import ClientConnection
-    from router.data.mirroring import Copied
     from router.data.snapshot import Entry, Snapshot
     from router.data.trial import Slot
     from router.data.upstream import BackendConnection

@@ -15,7 +15,7 @@ from router.worker_totals import ShadowCounts
 
 if TYPE_CHECKING:
     from router.data.carried import Turning
-    from router.data.mirroring import Copied
+    from router.data.copied import Copied
 
 About = tuple[Shadow, Backend, Mapping[str, Backend], str]
 """A shadow, its backend, those that may have answered the client, and the generation of its pairs."""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 from policies.shadow.compare import Rules
 from policies.shadow.json_difference import Tolerance
 from policies.shadow.pointers import paths, tokens
+from router.data.copied import Copied, Owed
 from router.data.exchange import Exchange
-from router.data.mirroring import Copied, Mirror, Owed
+from router.data.mirroring import Mirror
 from router.data.pool import Clock
 from router.data.shadow_ledger import Ledger
 from router.data.shadow_pairs import Comparer, Terms
