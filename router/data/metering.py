@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from router.events import say
 from router.worker_totals import (
     BACKEND_BOUNDS,
     FOLDER,
@@ -183,7 +184,8 @@ class Reporter:
             replace_file(self._path, content)
         except OSError as error:
             if not self._failing:
-                log.warning("the metrics cannot be written: %s", error)
+                text = f"the metrics cannot be written: {error}"
+                say(log, "metrics_not_written", text, logging.WARNING, detail=str(error))
             self._failing = True
         else:
             self._failing = False

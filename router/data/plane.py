@@ -23,6 +23,7 @@ from router.data.shadow_ledger import Ledger, forget
 from router.data.shadowing import Shadows
 from router.data.snapshot import Snapshot, build
 from router.errors import TokenError
+from router.events import say
 from router.state import State
 from router.token import read_token
 
@@ -114,8 +115,11 @@ class Plane:
             exchange.keep_alive = False
         try:
             content = await answer(self.application, exchange)
-        except Exception:
-            log.exception("the service's own route %s failed", exchange.target.decode("latin-1"))
+        except Exception as error:
+            # Without the query, which may hold a secret.
+            path = exchange.target.partition(b"?")[0].decode("latin-1")
+            text = f"the service's own route {path} failed"
+            say(log, "route_failed", text, logging.ERROR, error, path=path)
             exchange.refuse(Refusal(500, "internal", "the service failed to answer; its log says why"))
             return
         exchange.answered_locally(content, close=not exchange.keep_alive)

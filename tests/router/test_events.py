@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
+from pathlib import Path
 
 import pytest
 
+import router
 from router.events import event, say
 
 log = logging.getLogger("turnout.test")
@@ -28,3 +31,11 @@ def test_a_sentence_stays_as_it_is_and_has_the_trace_of_its_error(caplog: pytest
     assert record.exc_info is not None
     assert record.exc_info[1] is error
     assert (vars(record)["event"], vars(record)["about"]) == ("task_failed", {"task": "sums"})
+
+
+def test_every_line_of_the_service_has_an_event() -> None:
+    root = Path(router.__file__).parent
+    own = {root / "events.py", root / "logs.py"}
+    call = re.compile(r"\blog(?:ger)?\.(?:debug|info|warning|error|exception|critical|log)\(")
+    found = [str(path) for path in root.rglob("*.py") if path not in own and call.search(path.read_text())]
+    assert found == []
