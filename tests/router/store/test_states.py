@@ -13,6 +13,7 @@ from router.errors import ConfigurationError, TurnoutError
 from router.settings import Duration, Experiment, Metric, Settings, UnitSource, Variant
 from router.state import Epoch, State
 from router.store import keys, states
+from tests.router.store.fixtures import primaries
 
 
 def epoch(number: int, champion: float = 90.0, why: str = "first epoch") -> Epoch:
@@ -62,6 +63,19 @@ async def test_of_many_at_once_one_commits(redis: Redis) -> None:
     winner = candidates[committed.index(True)]
     assert await states.read(redis) == winner
     assert await states.read_epochs(redis, "ranker") == [winner.epochs["ranker"]]
+
+
+async def test_a_server_that_is_full_takes_an_operators_change(redis: Redis) -> None:
+    await states.commit(redis, state(1, ranker=epoch(1)), 0)
+    for node in await primaries(redis):
+        await node.config_set("maxmemory", 1)
+    try:
+        assert await states.commit(redis, state(2, ranker=epoch(2, 50)), 1)
+        assert await states.commit(redis, state(2, ranker=epoch(2, 60)), 1) is False
+        assert await states.read(redis) == state(2, ranker=epoch(2, 50))
+    finally:
+        for node in await primaries(redis):
+            await node.config_set("maxmemory", 0)
 
 
 async def test_what_was_in_force_before_is_not_committed_again(redis: Redis) -> None:
