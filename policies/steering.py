@@ -49,8 +49,12 @@ class Webhook:
     def __post_init__(self) -> None:
         if self.type not in get_args(HookType):
             raise ValueError(f"type is {self.type!r}; allowed: {', '.join(get_args(HookType))}")
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # no port, or no address
+            known = False
+        if not known:
             raise ValueError(f"url is {self.url!r}; allowed: http://HOST/PATH or https://HOST/PATH")
         if not timedelta(0) < self.timeout <= timedelta(minutes=2):
             raise ValueError("timeout is out of range; allowed: above 0, up to 2m")

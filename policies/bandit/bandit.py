@@ -48,7 +48,7 @@ class Bandit(ABC):
                 "worse: it takes baseline: drifting"
             )
         for guardrail in self.parameters.guardrails or ():
-            if guardrail.metric != ERRORS and (guardrail.margin or self._margin(guardrail)) is None:
+            if guardrail.metric != ERRORS and self._margin(guardrail) is None:
                 raise ValueError(f"guardrail {guardrail.metric!r} has no margin, and its metric none either")
 
     @property
@@ -108,7 +108,9 @@ class Bandit(ABC):
         return next_plan(self, observed, now, progress)
 
     def _margin(self, guardrail: Guardrail) -> float | None:
-        return self.allocation.metric(guardrail.metric).margin
+        """Its own, else its metric's; `ValueError` where there is no such metric, whoever has the margin."""
+        metric = self.allocation.metric(guardrail.metric)
+        return metric.margin if guardrail.margin is None else guardrail.margin
 
 
 @dataclass(frozen=True, slots=True)

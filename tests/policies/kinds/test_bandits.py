@@ -260,6 +260,7 @@ class TestFindings:
         ((WON,), {"metric": "sold"}, "the experiment has: won"),
         ((MetricSpec("won", "binary", per="request"),), {"baseline": "stable"}, "takes baseline: drifting"),
         ((WON, AMOUNT), {"guardrails": (Guardrail("amount"),)}, "has no margin"),
+        ((WON,), {"guardrails": (Guardrail("amount", 0.1),)}, "no metric 'amount'; the experiment has: won"),
         ((WON,), {"every": timedelta(milliseconds=10)}, "1s or more"),
         ((WON,), {"floor": 1.5}, "0 to 1"),
         ((WON,), {"step": 1.0}, "without 1"),

@@ -414,5 +414,6 @@ def test_steps_and_margins_out_of_range_are_refused() -> None:
         Step(100)
     with pytest.raises(ValueError, match="allowed: a margin above 0"):
         Guardrails(errors=0.0)
-    with pytest.raises(ValueError, match="url is 'ftp://h'"):
-        Webhook("n", "event", "ftp://h")
+    for url in ("ftp://h", "http://", "http://h:99999/", "http://h:port/", "http://["):
+        with pytest.raises(ValueError, match="allowed: http://HOST/PATH"):
+            Webhook("n", "event", url)
