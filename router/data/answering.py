@@ -61,6 +61,8 @@ class Answering(Request):
         out = [known.lines]
         self._add_own(out)
         out += (CRLF, body)
+        self.out = out
+        self._status = known.status
         client.plane.write(client.transport, b"".join(out))
         self._end(known.status)
         client.answered(self, close=False)

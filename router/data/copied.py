@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from policies.shadow.compare import Answer
 from router.data.shadow_pairs import Pair
+from router.data.shadow_starts import Pace
 from router.data.shadow_targets import Target
 
 if TYPE_CHECKING:
@@ -22,9 +23,8 @@ class Copied:
     # Of most requests these are all that is ever known: defaults of the class cost nothing.
     waiting = True
     """Whether it is still to be seen if, and what, is copied."""
-    ended = False
     starting = False
-    """Whether copies are about to start, so that the answer, which may come first, is to be kept."""
+    """Whether copies are about to start: the answer, which may come first, is to be kept."""
     head: bytes
     rest: bytes | memoryview
     """Method and target, and all that follows the Host header."""
@@ -32,24 +32,20 @@ class Copied:
     about: tuple[bytes, bytes, bytes]
     size = 0
     head_only = False
-    served_by = answered_by = ""
-    """Whom the request was sent to when it was copied, and who answered the client."""
+    served_by = ""
+    """Whom the request was sent to when it was copied."""
     pairs: Sequence[Pair] = ()
-    last: list[bytes] | None = None
-    chunked = False
-    """What was written of the answer since it was last kept, when it is complete, and whether in chunks."""
-    status = 0
-    seconds = 0.0
     parts: list[bytes] | None = None
     """The body of the client's answer so far; where its next part begins in what is written; its size."""
     mark = 0
     kept = 0
 
-    def __init__(self, targets: Owed, bucket: int, plain: type[Exchange]) -> None:
-        """``plain``: the class that the exchange would be of without shadows."""
+    def __init__(self, targets: Owed, bucket: int, plain: type[Exchange], pace: Pace) -> None:
+        """``plain``: the class that the exchange would be of without shadows; ``pace``: its route's."""
         self.targets = targets
         self.bucket = bucket
         self.plain = plain
+        self.pace = pace
 
     def start(self) -> None:
         """Send the copies."""
@@ -58,8 +54,6 @@ class Copied:
             pair = target.copy(self.head, self.rest, self.size, why, head_only=self.head_only, original=self)
             if pair is not None:
                 self.pairs = (*self.pairs, pair)
-        if self.ended:
-            self.settle()
 
     def skip(self, why: str) -> None:
         """There will be no copies."""
@@ -67,12 +61,17 @@ class Copied:
         for target, _ in self.targets:
             target.skip(why)
 
-    def take(self, out: list[bytes], *, chunked: bool) -> None:
+    def take(self, exchange: Exchange) -> None:
         """Keep what there is of the answer's body, while it can still be compared."""
         most = max([target.terms.largest for target, _ in self.targets])
         if self.kept <= most:
-            # In chunks each part stands between its size and a line end.
-            parts = out[self.mark + 1 :: 3] if chunked else out[self.mark :]
+            out = exchange.out
+            if not exchange.answering:
+                parts = out[-1:]  # an answer that came whole
+            elif exchange.chunk_answer:
+                parts = out[self.mark + 1 :: 3]  # each stands between its size and a line end
+            else:
+                parts = out[self.mark :]
             self.kept += sum(map(len, parts))
             if self.kept > most:
                 self.parts = []
@@ -82,18 +81,22 @@ class Copied:
                 self.parts = parts
         self.mark = 0
 
-    def settle(self) -> None:
+    def settle(self, exchange: Exchange) -> None:
         """The client's exchange is over: all pairs hear what it was answered, or that it was not."""
+        if not self.pairs:
+            return
         answer = None
-        if self.last is not None:
-            self.take(self.last, chunked=self.chunked)
+        # An exchange that broke off has left its connection.
+        connection = exchange.connection
+        if connection is not None:
+            self.take(exchange)
             parts = self.parts or []
             body = parts[0] if len(parts) == 1 else b"".join(parts)
-            answer = Answer(self.status, body, self.seconds)
+            answer = Answer(exchange._status, body, exchange.arrived - exchange._sent)
         for pair in self.pairs:
             if self.kept > pair.largest:
                 pair.too_large()
-            if self.answered_by != self.served_by:
+            if connection is not None and connection.pool.name != self.served_by:
                 pair.forget_noise()
             pair.client_answered(answer)
         self.pairs = ()

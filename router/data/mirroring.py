@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, cast
 from policies.assignment import BUCKETS
 from router.data.copied import Copied, Owed
 from router.data.exchange import Exchange
+from router.data.shadow_starts import Pace
 from router.data.shadow_targets import UNPAIRED, Target
 from router.data.wire import CRLF
 from router.token import UNIDENTIFIED
 
 if TYPE_CHECKING:
-    from router.data.heads import KnownHead
     from router.data.upstream import BackendConnection
 
 _BUCKET_BITS = BUCKETS.bit_length() - 1
@@ -70,7 +70,7 @@ class Mirroring(Exchange):
             copied.head_only = True
         copied.about = self.method, self.target, self.request_id
         copied.starting = True
-        self.client.plane.shadows.start_soon(self)
+        self.client.plane.shadows.starts.start_soon(self, copied.pace)
 
     def _without_own(self, lines: bytes) -> bytes:
         """The head without the token that came with it, which credits a client, and without what is done."""
@@ -98,39 +98,17 @@ class Mirroring(Exchange):
         """Write what has come; and keep the body's part of it."""
         copied = self.copied
         if (copied.pairs or copied.starting) and self.out:
-            copied.take(self.out, chunked=self.chunk_answer)
+            copied.take(self)
         super().flush_answer()
 
-    def answer_end(self) -> None:
-        """The answer is complete."""
-        copied = self.copied
-        if (copied.pairs or copied.starting) and not self.over:
-            copied.last = self.out
-            copied.chunked = self.chunk_answer
-            copied.status = self._status
-            copied.seconds = self.arrived - self._sent
-            copied.answered_by = self._pool.name
-        super().answer_end()
-
-    def answer_whole(self, known: KnownHead, body: bytes) -> None:
-        """The same, of one that came whole."""
-        copied = self.copied
-        if copied.pairs or copied.starting:
-            copied.last = [body]
-            copied.status = known.status
-            copied.seconds = self.arrived - self._sent
-            copied.answered_by = self._pool.name
-        super().answer_whole(known, body)
-
     def _end(self, status: int) -> None:
-        super()._end(status)
+        Exchange._end(self, status)
         copied = self.copied
-        copied.ended = True
         if copied.waiting:
             copied.skip("upload" if self._sent else "refused")
         if copied.pairs:
             # The answer is still to be written, and nobody waits for this.
-            self.client.plane.shadows.settle_soon(copied)
+            self.client.plane.shadows.starts.settle_soon(self)
 
 
 # By what an exchange would be without shadows, what it is with them.
@@ -148,10 +126,11 @@ def _class_of(plain: type[Exchange]) -> type[Mirroring]:
 class Mirror:
     """The shadows of one route."""
 
-    __slots__ = ("_all_wanted", "_only", "_targets", "_uncompared")
+    __slots__ = ("_all_wanted", "_only", "_pace", "_targets", "_uncompared")
 
     def __init__(self, targets: tuple[Target, ...]) -> None:
         self._targets = targets
+        self._pace = Pace()
         self._all_wanted = all(target.shadow.share >= 1 for target in targets)
         # The usual: one shadow, which gets everything; and what is owed where it is not compared, and why.
         self._only = targets[0] if len(targets) == 1 and self._all_wanted else None
@@ -160,8 +139,8 @@ class Mirror:
     def follow(self, exchange: Exchange, connection: BackendConnection | None, data: bytes) -> None:
         """See to the copies of a request that was sent there as ``data``, or still waits for a connection.
 
-        Most requests are here whole, and their answers are compared with none: their copies are sent, and
-        nothing more is asked of them. Any other becomes an exchange of another class.
+        Where there is much traffic most requests are here whole, and their answers are compared with none:
+        their copies are sent, and nothing more is asked of them. Others become exchanges of another class.
         """
         owed: Owed
         if self._only is not None:
@@ -184,10 +163,13 @@ class Mirror:
             or exchange.odd
             or exchange.head_only
             or exchange.over
+            or not exchange.client.plane.shadows.starts.busy
         ):
             self._follow_on(exchange, owed, connection, data)
-        else:
-            exchange.client.plane.shadows.copy_soon(owed, exchange, connection, data)
+            return
+        head, rest = exchange.sent_as(connection, data)
+        for target, why in owed:
+            target.copy(head, rest, exchange.received, why)
 
     def _follow_on(
         self, exchange: Exchange, owed: Owed, connection: BackendConnection | None, data: bytes
@@ -195,7 +177,7 @@ class Mirror:
         place = _place(exchange)
         bucket = getrandbits(_BUCKET_BITS) if place is None else place % BUCKETS
         plain = type(exchange)
-        copied = Copied(owed, bucket, plain)
+        copied = Copied(owed, bucket, plain, self._pace)
         if exchange.upgrade is not None:
             copied.skip("upgrade")
             return

@@ -1,7 +1,4 @@
-"""Which shadows has a worker, and when do copies start?
-
-Copies start a moment after their requests were sent, many at once.
-"""
+"""Which shadows has a worker, and who tells them of requests?"""
 
 from __future__ import annotations
 
@@ -14,13 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 from policies.shadow.compare import Rules
 from policies.shadow.json_difference import Tolerance
 from policies.shadow.pointers import paths, tokens
-from router.data.copied import Copied, Owed
 from router.data.exchange import Exchange
 from router.data.mirroring import Mirror
 from router.data.pool import Clock
 from router.data.shadow_ledger import Ledger
 from router.data.shadow_pairs import Comparer, Terms
 from router.data.shadow_pool import CopyPool
+from router.data.shadow_starts import Starts
 from router.data.shadow_targets import Nobody, Target
 from router.settings import Settings
 from router.shadow_identity import generation
@@ -29,9 +26,6 @@ if TYPE_CHECKING:
     from router.data.metering import Meter
     from router.data.upstream import BackendConnection
 
-# The kernel may let the backend that was just sent a request run on this worker's processor, as soon as the
-# worker waits: what it did before that, for copies, would be time of the client's.
-_START_SECONDS = 0.001
 # More pairs than copies in flight: those that wait for a slice of time.
 _PAIRS_BEYOND = 64
 
@@ -66,12 +60,10 @@ class Shadows:
         self._host = host
         self._meter = meter
         self.ledger = ledger
+        self.starts = Starts(host)
         self._comparer = Comparer(ledger, asyncio.get_running_loop(), time)
         self._nobody = Nobody(host)
         self._followed: list[tuple[Mirror, Exchange, BackendConnection, bytes]] = []
-        self._queue: list[Exchange] = []
-        self._over: list[Copied] = []
-        self._uncompared: list[tuple[Owed, Exchange, BackendConnection, bytes]] = []
         self._ensemble = Ensemble({}, {})
         self._retired: list[Target] = []
 
@@ -94,44 +86,9 @@ class Shadows:
 
     def _follow_all(self) -> None:
         followed, self._followed = self._followed, []
+        self.starts.recent += len(followed)
         for mirror, exchange, connection, data in followed:
             mirror.follow(exchange, connection, data)
-
-    def start_soon(self, exchange: Exchange) -> None:
-        """Start the copies of a request, once its backend has had time to begin."""
-        self._schedule()
-        self._queue.append(exchange)
-
-    def copy_soon(self, owed: Owed, exchange: Exchange, connection: BackendConnection, data: bytes) -> None:
-        """The same for a whole request, sent there as ``data``, whose answer will be compared with none."""
-        if not self._uncompared:
-            self._schedule()
-        self._uncompared.append((owed, exchange, connection, data))
-
-    def settle_soon(self, copied: Copied) -> None:
-        """Tell the pairs of a request that it is over."""
-        self._schedule()
-        self._over.append(copied)
-
-    def _schedule(self) -> None:
-        if not (self._queue or self._uncompared or self._over):
-            self._host.call_later(_START_SECONDS, self._work)
-
-    def _work(self) -> None:
-        queue, self._queue = self._queue, []
-        over, self._over = self._over, []
-        uncompared, self._uncompared = self._uncompared, []
-        for owed, exchange, connection, data in uncompared:
-            head, rest = exchange.sent_as(connection, data)
-            for target, why in owed:
-                target.copy(head, rest, exchange.received, why)
-        for exchange in queue:
-            copied = exchange.copied
-            copied.start()
-            if not copied.pairs:
-                exchange.__class__ = copied.plain  # its answer is nobody's but the client's
-        for copied in over:
-            copied.settle()
 
     # -- a change ------------------------------------------------------------------------------------------
 
@@ -156,7 +113,7 @@ class Shadows:
     def close(self) -> None:
         """Give everything up: copies in flight, and all connections."""
         self.adopt(Ensemble({}, {}))
-        self._work()
+        self.starts.start_all()
         for target in self._retired:
             target.give_up()
 
@@ -199,7 +156,8 @@ class Shadows:
         return Target(about, pool, noise, terms, self._comparer, self._host, self._nobody)
 
     def sweep(self) -> None:
-        """End the copies whose time is over."""
+        """End the copies whose time is over, and start those that have waited long enough."""
+        self.starts.sweep()
         for target in self._ensemble.targets.values():
             target.sweep()
         for target in self._retired:

@@ -44,6 +44,13 @@ def experiment(**changes: Any) -> dict[str, Any]:
     return base | changes
 
 
+@pytest.fixture(params=["little traffic", "much traffic"])
+def traffic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With much traffic copies start behind their requests, else behind the clients' answers."""
+    if request.param == "much traffic":
+        monkeypatch.setattr("router.data.shadow_starts.MUCH", 0)
+
+
 @pytest.fixture(scope="session")
 def main_backend() -> Iterator[Backend]:
     backend = Backend("main")

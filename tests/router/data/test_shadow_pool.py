@@ -17,6 +17,8 @@ from tests.router.data.backend import Backend
 from tests.router.data.inprocess import eventually
 from tests.router.data.shadow_stage import Stage, configured, mirrored
 
+pytestmark = pytest.mark.usefixtures("traffic")
+
 OK = b"HTTP/1.1 200 OK\r\n"
 LENGTH = OK + b"content-length: 2\r\n\r\n"
 

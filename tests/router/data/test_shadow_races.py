@@ -13,6 +13,8 @@ from tests.router.data.conftest import experiment
 from tests.router.data.inprocess import eventually, state_of
 from tests.router.data.shadow_stage import Stage, configured, mirrored, staged
 
+pytestmark = pytest.mark.usefixtures("traffic")
+
 
 def target_of(stage: Stage) -> Target:
     """The shadow as the present snapshot has it."""

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from router.data.exchange import Exchange
+from router.data.shadow_starts import Pace
 from tests.router.data.backend import Backend
 from tests.router.data.inprocess import eventually, running, state_of
 from tests.router.data.shadow_stage import staged
+
+pytestmark = pytest.mark.usefixtures("traffic")
 
 
 @pytest.mark.parametrize("body", [b'{"a": 1}', b"x" * 40_000])
@@ -41,15 +44,15 @@ async def test_an_answer_that_comes_before_the_copies_start_is_compared_all_the_
     tmp_path: Path, main_backend: Backend, candidate: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with staged(tmp_path, main_backend, candidate, noise=1.0) as stage:
-        shadows = stage.running.plane.shadows
-        start_soon = shadows.start_soon
-        held: list[Exchange] = []
-        monkeypatch.setattr(shadows, "start_soon", held.append)
+        starts = stage.running.plane.shadows.starts
+        start_soon = starts.start_soon
+        held: list[tuple[Exchange, Pace]] = []
+        monkeypatch.setattr(starts, "start_soon", lambda *which: held.append(which))
         client = await stage.connect()
         status, _, _ = await client.request("/")
         assert (status, stage.sent) == (200, 0)
-        for exchange in held:
-            start_soon(exchange)
+        for exchange, pace in held:
+            start_soon(exchange, pace)
         await stage.settled(1)
         sums = await stage.sums()
     assert sums["candidate.pairs"] == sums["noise.pairs"] == sums["candidate.timed"] == 1
