@@ -57,15 +57,18 @@ def _requests(totals: Totals) -> Iterator[Metric]:
     overhead: dict[Labels, Histogram] = {}
     backends: dict[Labels, Histogram] = {}
     for series in totals.series:
+        # What was forced is no part of an experiment's traffic: it is shown as a request like any other.
+        forced = series.reason == "forced"
+        part = ("", "") if forced else (series.experiment, series.variant)
         for status, count in series.statuses.items():
-            labels = (series.route, series.experiment, series.variant, f"{status // 100}xx")
+            labels = (series.route, *part, f"{status // 100}xx")
             requests[labels] = requests.get(labels, 0) + count
         for reason, count in _reasons(series):
             assigned = (series.experiment, series.variant, reason)
             assignments[assigned] = assignments.get(assigned, 0) + count
         _join(overhead, (series.route,), series.overhead)
         if series.backend:
-            _join(backends, (series.backend, series.experiment, series.variant), series.backend_time)
+            _join(backends, (series.backend, *part), series.backend_time)
 
     names = ["route", "experiment", "variant", "code_class"]
     yield counter("requests", "Requests that were answered, by status class.", names, requests)

@@ -90,6 +90,24 @@ class Load:
         return own == self.requests and {k: n for k, n in split.items() if k[0]} == self.variants
 
 
+def test_what_is_forced_is_a_request_of_no_experiment(
+    backends: tuple[Backend, Backend], tmp_path: Path
+) -> None:
+    settings = config(backends)
+    settings["experiments"] = {"ranker": experiment(audience={"forced": {"challenger": ["tester"]}})}
+    with serving(settings, tmp_path, 1) as service:
+        with service.connect() as connection:
+            for user in ("tester", "tester", "user-1"):
+                assert connection.request("GET", "/split", f"X-User-Id: {user}").status == 200
+        forced = ("ranker", "challenger", "forced")
+        names = ("experiment", "variant", "reason")
+        until(lambda: counts(service, "turnout_assignments", *names).get(forced) == 2, "both are seen")
+        requests = counts(service, "turnout_requests", "route", "experiment")
+        assert (requests["/split", ""], requests["/split", "ranker"]) == (2, 1)
+        served = counts(service, "turnout_backend_duration_seconds", "experiment")
+        assert served["ranker",] == 1
+
+
 def test_counters_are_the_clients_own_whatever_becomes_of_workers(
     backends: tuple[Backend, Backend], tmp_path: Path
 ) -> None:
