@@ -102,7 +102,7 @@ class Mirroring(Exchange):
         super().flush_answer()
 
     def _end(self, status: int) -> None:
-        Exchange._end(self, status)
+        super()._end(status)
         copied = self.copied
         if copied.waiting:
             copied.skip("upload" if self._sent else "refused")

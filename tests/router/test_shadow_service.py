@@ -51,6 +51,11 @@ def report(service: Service) -> Any:
     return service.control("/api/v1/shadows/next")
 
 
+def test_every_request_is_in_the_log_once(service: Service) -> None:
+    log = service.log.read_text()
+    assert log.count("request method=POST path=/ status=200") == REQUESTS
+
+
 def test_every_request_is_compared_once(service: Service) -> None:
     found = report(service)
     assert (found["candidate"]["pairs"], found["candidate"]["differ"]) == (REQUESTS, REQUESTS)
