@@ -252,6 +252,9 @@ class BackendConnection(asyncio.Protocol):
                 raise ValueError("101 to a request that asked for no upgrade")
             exchange.switch(head, self._upgrade or exchange.upgrade)
         elif status >= 100:
+            if self._chunked or int(self._length or 0) or not self._parser.should_keep_alive():
+                # The parser would take the final answer, or what comes after it, for something else.
+                raise ValueError("an interim answer with a body, or with which its connection ends")
             exchange.interim(status, head)
         else:
             raise ValueError("a status below 100")
