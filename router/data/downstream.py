@@ -15,7 +15,7 @@ import httptools
 from router.data.answers import Refusal
 from router.data.exchange import Exchange
 from router.data.request import Request
-from router.data.request_reader import NOTHING, RequestReader
+from router.data.request_reader import NOTHING, RequestReader, has_body
 
 if TYPE_CHECKING:
     from router.data.plane import Plane
@@ -126,14 +126,17 @@ class ClientConnection(RequestReader, asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._upgraded(data[upgrade.args[0] :])
-            return
+            rest = data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             self._malformed(error)
             return
-        parsing = self._parsing
-        if parsing is not None:
-            self._unfinished(parsing, len(data))
+        else:
+            parsing = self._parsing
+            if parsing is not None:
+                self._unfinished(parsing, len(data))
+            return
+        # Out here, where what fails has no other cause.
+        self._upgraded(rest)
 
     def eof_received(self) -> bool:
         self._eof = True
@@ -191,6 +194,11 @@ class ClientConnection(RequestReader, asyncio.Protocol):
         exchange.complete = True
         self.deadline = _FOREVER
         if exchange.odd or self._raw:
+            if self._parser.should_upgrade() and has_body(exchange):
+                # The parser takes what follows for another protocol: `_upgraded` is next.
+                exchange.complete = False
+                self._parsing = exchange
+                return
             self._refusal = None
             self._raw = 0
             self._start = b""
@@ -275,10 +283,24 @@ class ClientConnection(RequestReader, asyncio.Protocol):
         """The request may change the protocol: what follows it is not HTTP until that is denied."""
         newest = self._queue[-1] if self._queue else self.current
         self._parser = httptools.HttpRequestParser(self)
+        if self._parsing is not None:
+            self._read_body(self._parsing, rest)
+            return
         if newest is not None and newest.upgrade is not None and not newest.over:
             self._stash = [rest] if rest else []
         elif rest:
-            self.data_received(rest)
+            self._feed(rest)
+
+    def _read_body(self, exchange: Exchange, data: bytes) -> None:
+        """Read on behind a head, as that of a request with a body, which ended the message for the parser."""
+        length = (
+            b"transfer-encoding: chunked" if exchange.chunked else b"content-length: %b" % exchange.length
+        )
+        self._parser.feed_data(b"POST / HTTP/1.1\r\nhost: h\r\n%b\r\n\r\n" % length)
+        # That began a request of its own, behind the one that it stands for.
+        self._queue.pop()
+        self._parsing = exchange
+        self._feed(data)
 
     def _receive_raw(self, data: bytes) -> None:
         assert self._stash is not None

@@ -59,6 +59,11 @@ class _Trailers(dict[bytes, int]):
 _TRAILERS = _Trailers()
 
 
+def has_body(exchange: Exchange) -> bool:
+    """Whether its head announces a body."""
+    return exchange.chunked or int(exchange.length or 0) > 0
+
+
 class RequestReader:
     """The parser's callbacks within one message, and what they fill in."""
 
@@ -181,7 +186,7 @@ class RequestReader:
         if named and named - {b"close", b"keep-alive", b"upgrade"}:
             exchange.head = without(exchange.head, named)
         if exchange.upgrade is not None and (
-            b"upgrade" not in named or exchange.upgrade.lower() != b"websocket"
+            b"upgrade" not in named or exchange.upgrade.lower() != b"websocket" or has_body(exchange)
         ):
             exchange.upgrade = None
         if exchange.chunked:

@@ -175,4 +175,21 @@ HOSTS = [
     Case("host with user", b"GET /p HTTP/1.1\r\nHost: u@a\r\n\r\n", PLAIN),
 ]
 
-CORPUS = LENGTHS + CODINGS + CHUNKS + LINES + REQUEST_LINES + HOSTS
+# Parsers take what follows such a head for another protocol, whatever it says of a body.
+H2C, WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: h2c", b"Connection: Upgrade\r\nUpgrade: websocket"
+UPGRADES = [
+    Case("upgrade and a body", post(H2C, b"Content-Length: 5", body=b"hello"), HELLO),
+    Case("upgrade and chunks", post(H2C, CHUNKED, body=b"5\r\nhello\r\n" + ZERO), HELLO),
+    Case("upgrade and CL.TE", post(H2C, b"Content-Length: 6", CHUNKED, body=ZERO + b"G")),
+    Case("upgrade and a bad chunk", post(H2C, CHUNKED, body=b"+5\r\nhello\r\n" + ZERO)),
+    Case(
+        "upgrade and a request within",
+        post(H2C, b"Content-Length: 36", body=POISON[:36]),
+        ("POST", "/p", POISON[:36]),
+    ),
+    Case("WebSocket and a body", post(WEBSOCKET, b"Content-Length: 5", body=b"hello"), HELLO),
+    Case("WebSocket and chunks", post(WEBSOCKET, CHUNKED, body=b"5\r\nhello\r\n" + ZERO), HELLO),
+    Case("CONNECT and a body", post(b"Content-Length: 5", body=b"hello").replace(b"POST", b"CONNECT", 1)),
+]
+
+CORPUS = LENGTHS + CODINGS + CHUNKS + LINES + REQUEST_LINES + HOSTS + UPGRADES

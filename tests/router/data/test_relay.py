@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
+from tests.router.data.backend import Backend
 from tests.router.data.behaviours import PART
 from tests.router.data.client import Connection
 from tests.router.data.conftest import Stage
@@ -281,6 +283,52 @@ def test_refused_upgrade_is_an_ordinary_answer(connection: Connection) -> None:
         answer = connection.request("GET", "/?do=echo", *UPGRADE)
         assert answer.status == 200
         assert connection.request("GET", "/").status == 200
+
+
+def has_seen(heads: int, backend: Backend) -> bool:
+    """Whether the backend has read so many heads."""
+    return len(backend.heads) >= heads
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+@pytest.mark.parametrize("pieces", [1, 4])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_the_body_of_a_request_for_another_protocol_is_relayed(
+    stage: Stage, connection: Connection, protocol: str, pieces: int, chunked: bool
+) -> None:
+    body = PART[:40_000]
+    size = len(body) // pieces
+    parts = [body[at : at + size] for at in range(0, len(body), size)]
+    framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
+    with connection:
+        for number in range(2):
+            seen = len(stage.main.heads)
+            connection.send_request(
+                "POST", f"/?do=mirror&n={number}", "Connection: Upgrade", f"Upgrade: {protocol}", framing
+            )
+            for at, part in enumerate(parts):
+                if pieces > 1 and at == 1:
+                    stage.main.wait(partial(has_seen, seen + 1))
+                connection.send(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
+            if chunked:
+                connection.send(b"0\r\n\r\n")
+            answer = connection.response("POST")
+            assert (answer.status, answer.body) == (200, body)
+            assert "upgrade" not in dict(stage.main.heads[-1].headers)
+        assert connection.request("GET", "/").status == 200
+
+
+def test_many_requests_for_other_protocols_are_answered_in_order(connection: Connection) -> None:
+    raw = [
+        b"GET /?do=mirror&n=%d HTTP/1.1\r\nHost: m\r\nConnection: upgrade\r\nUpgrade: h2c\r\n"
+        b"X-Request-Id: %d\r\nX-Long: %b\r\n\r\n" % (number, number, b"a" * 1000)
+        for number in range(60)
+    ]
+    with connection:
+        connection.send(*raw)
+        for number in range(len(raw)):
+            answer = connection.response("GET")
+            assert (answer.status, answer.head.value("x-request-id")) == (200, str(number))
 
 
 @pytest.mark.parametrize("kind", ["echo", "mirror"])
