@@ -293,10 +293,9 @@ class ClientConnection(RequestReader, asyncio.Protocol):
 
     def _read_body(self, exchange: Exchange, data: bytes) -> None:
         """Read on behind a head, as that of a request with a body, which ended the message for the parser."""
-        length = (
-            b"transfer-encoding: chunked" if exchange.chunked else b"content-length: %b" % exchange.length
-        )
-        self._parser.feed_data(b"POST / HTTP/1.1\r\nhost: h\r\n%b\r\n\r\n" % length)
+        size = exchange.length
+        framing = b"transfer-encoding: chunked" if size is None else b"content-length: %b" % size
+        self._parser.feed_data(b"POST / HTTP/1.1\r\nhost: h\r\n%b\r\n\r\n" % framing)
         # That began a request of its own, behind the one that it stands for.
         self._queue.pop()
         self._parsing = exchange
