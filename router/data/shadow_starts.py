@@ -109,4 +109,6 @@ def _start(exchange: Exchange) -> None:
     if exchange.over:
         copied.settle(exchange)
     elif not copied.pairs:
-        exchange.__class__ = copied.plain  # its answer is nobody's but the client's
+        # Its answer, which may go on for long, is nobody's but the client's.
+        exchange.__class__ = copied.plain
+        del exchange.copied

@@ -76,8 +76,10 @@ class Shadows:
         """
         connection = exchange.connection
         if connection is None:
+            self.starts.recent += 1
             mirror.follow(exchange, None, b"")
         elif not exchange.complete:
+            self.starts.recent += 1
             mirror.follow(exchange, connection, self._host.last_written)
         else:
             if not self._followed:
