@@ -8,7 +8,7 @@ import gc
 import itertools
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,9 @@ from router.store.embedded import EmbeddedRedis
 from router.store.records import Batch, Delta, record
 from router.token import FALLBACK, UNIDENTIFIED
 from tests.router.data.inprocess import nobody
+from tests.router.data.plain_redis import redis, server
+
+__all__ = ["redis", "server"]
 
 latencies = st.integers(0, 10**9)
 entries = st.builds(
@@ -144,22 +147,6 @@ def test_one_accumulator_while_it_is_in_use_and_a_new_one_after(tmp_path: Path) 
 
 
 # -- what reaches Redis -----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    embedded = EmbeddedRedis(tmp_path_factory.mktemp("redis"))
-    embedded.start()
-    yield embedded
-    embedded.stop()
-
-
-@pytest.fixture
-async def redis(server: EmbeddedRedis) -> AsyncIterator[Redis]:
-    client = connect(server.url)
-    await client.flushall()
-    yield client
-    await client.aclose()
 
 
 async def counted(redis: Redis, experiment: str, epoch: int, variant: str) -> tuple[Counter[int], int, int]:
