@@ -53,7 +53,8 @@ class Starts:
         """Start the copies of a request whose kind take so long to be answered."""
         if not self.busy:
             self._waiting.add(exchange)
-            self._look_later(exchange, pace, 0.0, max(pace.seconds * _MARGIN, _SHORTEST))
+            first = min(max(pace.seconds * _MARGIN, _SHORTEST), LONGEST)
+            self._look_later(exchange, pace, 0.0, first)
             return
         if not self._soon:
             self._host.call_soon(self._start_sent)

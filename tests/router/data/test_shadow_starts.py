@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from router.data.exchange import Exchange
+from router.data.shadow_starts import LONGEST
 from tests.router.data.backend import Backend
 from tests.router.data.inprocess import eventually
 from tests.router.data.shadow_stage import configured, mirrored, staged
@@ -60,3 +62,24 @@ async def test_of_an_answer_that_is_not_compared_nothing_is_kept(
         main_backend.close("kept0")
         main_backend.close("kept1")
         main_backend.close("kept2")
+
+
+async def test_no_copy_waits_for_longer_than_that_however_slow_its_route_was(
+    tmp_path: Path, main_backend: Backend, candidate: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with staged(tmp_path, main_backend, candidate) as stage:
+        plane, waits = stage.running.plane, list[float]()
+        (mirror,) = {entry.mirror for entry in plane.snapshot.prefixes.values() if entry.mirror}
+        for _ in range(100):
+            mirror._pace.learn(60.0)
+        later = plane.call_later
+
+        def noted(delay: float, callback: Callable[[], object]) -> object:
+            waits.append(delay)
+            return later(delay, callback)
+
+        monkeypatch.setattr(plane, "call_later", noted)
+        client = await stage.connect()
+        await client.request("/")
+        await stage.settled(1)
+    assert waits[0] == pytest.approx(LONGEST)
